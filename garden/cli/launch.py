@@ -1,0 +1,142 @@
+"""The command line: `launch.py --experiment=NAME`, and `garden`, its installed twin.
+
+Nothing here imports TensorFlow: `--help`, `--list` and a misspelt name answer at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from garden.core.errors import UserError, did_you_mean
+
+STATUS_DONE = 0
+STATUS_MISTAKE = 2
+STATUS_INTERRUPTED = 42
+
+_EPILOG = """\
+exit status: 0 done; 2 a mistake of the user's, told in one line; 42 interrupted with everything saved,
+run the same command again to go on.
+"""
+
+# The choices are spelled out here because the modules that define them import TensorFlow.
+_MODES = ('train_and_eval', 'train', 'eval', 'continuous_eval')
+_STRATEGIES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu')
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest flag or choice when it refuses one."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f'{message}. --help lists the flags.')
+
+    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        known, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            flag = unknown[0].split('=')[0]
+            flags = [text for action in self._actions for text in action.option_strings]
+            raise UserError(f'There is no flag {flag}.{did_you_mean(flag, flags)}')
+        return known
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=os.path.basename(sys.argv[0]),
+        description='Trains and evaluates an experiment.',
+        epilog=_EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_argument_group('what to do')
+    what.add_argument('--experiment', metavar='NAME', help="an experiment's name, or a gin file")
+    what.add_argument('--mode', default='train_and_eval', help=' | '.join(_MODES))
+    what.add_argument(
+        '--list', nargs='?', const='', metavar='FILTER', help='list the experiments and leave'
+    )
+    what.add_argument('--json', action='store_true', help='with --list: for programs')
+    what.add_argument(
+        '--describe', action='store_true', help='show model, schedule and input; do not train'
+    )
+    what.add_argument(
+        '--print_config', action='store_true', help='print the resolved configuration and leave'
+    )
+    how = parser.add_argument_group('how')
+    how.add_argument(
+        '--gin',
+        action='append',
+        default=[],
+        metavar='BINDING',
+        help="change a setting, e.g. --gin='phase.train_steps=50'; repeatable",
+    )
+    how.add_argument('--data_dir', metavar='DIR', help='where the data sets lie, gs:// included')
+    how.add_argument('--model_dir', metavar='DIR', help="the run folder (default 'runs/NAME')")
+    how.add_argument(
+        '--allow_config_change',
+        action='store_true',
+        help='continue a run folder with another configuration',
+    )
+    where = parser.add_argument_group('where')
+    where.add_argument('--tpu', metavar='NAME', help="a TPU's name, its grpc:// address, or 'local'")
+    where.add_argument('--strategy', default='auto', help=' | '.join(_STRATEGIES))
+    where.add_argument(
+        '--devices', type=int, metavar='N', help='use N devices; on a CPU, make N of it'
+    )
+    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command line and returns its exit status."""
+    debug = '--debug' in (sys.argv if argv is None else argv)
+    try:
+        return _main(_parser().parse_args(argv))
+    except UserError as error:
+        if debug:
+            raise
+        print(f'error: {error}', file=sys.stderr)
+        return STATUS_MISTAKE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _main(args: argparse.Namespace) -> int:
+    if args.list is not None:
+        from garden.cli.list import print_list
+
+        print_list(args.list or None, args.json)
+        return STATUS_DONE
+    for flag, choices in (('mode', _MODES), ('strategy', _STRATEGIES)):
+        value = getattr(args, flag)
+        if value not in choices:
+            raise UserError(
+                f'--{flag}={value} is not known.{did_you_mean(value, choices)} '
+                f'Choices: {", ".join(choices)}.'
+            )
+    if args.experiment is None:
+        raise UserError('Which experiment? Give --experiment=NAME; --list shows the names.')
+
+    from garden.engine import experiments
+
+    experiments.find(args.experiment)  # A misspelt name need not wait for TensorFlow.
+    _set_environment(args.debug)
+    from garden.cli.run import run
+
+    return run(args)
+
+
+def _set_environment(debug: bool) -> None:
+    """Sets what TensorFlow reads once, when it is imported; what the user has set stays."""
+    defaults = {
+        # Gradients of grouped convolutions on CPUs need oneDNN.
+        'TF_ENABLE_ONEDNN_OPTS': '1',
+        # Keeps TensorFlow from importing Keras 3, which nothing here uses.
+        'TF_USE_LEGACY_KERAS': '1',
+        'TF_CPP_MIN_LOG_LEVEL': '0' if debug else '3',
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""From a parsed command line to a finished run."""
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import tensorflow as tf
+from absl import logging
+
+from garden.cli.terminal import Terminal
+from garden.core.errors import UserError
+from garden.engine import config as config_lib
+from garden.engine.controller import Observer
+from garden.engine.experiment import Phase, Result, Runtime, experiment
+from garden.engine.interruption import EXIT_STATUS, Interrupted, Interruption
+from garden.engine.recorder import Recorder
+from garden.engine.run_folder import RunFolder, command_line
+from garden.engine.strategy import make_strategy
+from garden.engine.trainer import Trainer
+from garden.figures import png
+from garden.report import curves
+
+
+def run(args: argparse.Namespace) -> int:
+    """Does what the command line asks for and returns the exit status."""
+    logging.set_verbosity(logging.INFO if args.debug else logging.ERROR)
+    tf.get_logger().setLevel('INFO' if args.debug else 'ERROR')
+    config = config_lib.load(args.experiment, _overrides(args))
+    if args.print_config:
+        print(config.text, end='')
+        return 0
+    strategy = make_strategy(args.strategy, args.tpu, args.devices)
+    try:
+        if args.describe:
+            from garden.cli.describe import describe
+
+            describe(config, strategy, args.model_dir)
+            return 0
+        return _launch(args, config, strategy)
+    except Interrupted:
+        return EXIT_STATUS
+    except UserError:
+        raise
+    except Exception as error:
+        # A constructor that gin called raises through a proxy; a user's mistake hides inside.
+        mistake = config_lib.explain(error)
+        if mistake is None or args.debug:
+            raise
+        raise UserError(mistake) from error
+
+
+def _overrides(args: argparse.Namespace) -> list[str]:
+    overrides = list(args.gin)
+    if args.data_dir is not None:
+        overrides.append(f'data_dir = {args.data_dir!r}')
+    return overrides
+
+
+def _launch(
+    args: argparse.Namespace, config: config_lib.Config, strategy: tf.distribute.Strategy
+) -> int:
+    folder = _open_folder(args, config, strategy)
+    terminal = Terminal(config, folder, strategy, args.mode)
+
+    def built(phase: Phase, trainer: Trainer) -> None:
+        terminal.built(phase, trainer)
+        folder.write_text('operative_config.gin', config.operative())
+
+    def observers(phase: Phase, trainer: Trainer) -> Sequence[Observer]:
+        recorder = Recorder(folder, phase.name)
+        return (recorder, terminal.observer(phase, trainer))
+
+    with Interruption() as interruption, terminal:
+        try:
+            results = experiment(
+                Runtime(
+                    strategy=strategy,
+                    folder=folder,
+                    mode=args.mode,
+                    observers=observers,
+                    interruption=interruption,
+                    built=built,
+                )
+            )
+        except Interrupted:
+            terminal.interrupted()
+            raise
+    _conclude(folder, results)
+    terminal.finished(results, config.unused())
+    return 0
+
+
+def _open_folder(
+    args: argparse.Namespace, config: config_lib.Config, strategy: tf.distribute.Strategy
+) -> RunFolder:
+    """Opens the run folder; one that holds another configuration is refused unless asked for."""
+    path = args.model_dir or Path('runs') / config.name
+    folder = RunFolder(path, write=strategy.extended.should_checkpoint)
+    if folder.config.exists() and not args.allow_config_change:
+        changes = config_lib.difference(folder.config.read_text(), config.text)
+        if changes:
+            more = f' and {len(changes) - 1} more' if len(changes) > 1 else ''
+            raise UserError(
+                f'{folder.path} holds a run of another configuration: {changes[0]}{more}. '
+                'Give another --model_dir, or --allow_config_change to go on with the new one.'
+            )
+    if folder.write:
+        folder.create()
+        folder.write_text(folder.config.name, config.text)
+        seed = config.get('garden.experiment.seed') or 0
+        devices = f'{strategy.num_replicas_in_sync} x {_device(strategy)}'
+        folder.note_launch(command_line(), seed, devices)
+    return folder
+
+
+def _device(strategy: tf.distribute.Strategy) -> str:
+    return tf.DeviceSpec.from_string(strategy.extended.worker_devices[0]).device_type
+
+
+def _conclude(folder: RunFolder, results: Sequence[Result]) -> None:
+    """Writes the summary and the learning curves."""
+    if not folder.write:
+        return
+    folder.write_json('summary.json', {'phases': [dataclasses.asdict(r) for r in results]})
+    folder.pictures.mkdir(parents=True, exist_ok=True)
+    for result in results:
+        picture = curves.draw(folder, result.phase, result.targets)
+        if picture is not None:
+            path = folder.pictures / f'{result.phase}_learning_curves.png'
+            path.write_bytes(png.encode(picture))

@@ -1,0 +1,102 @@
+"""What an input pipeline must know of the run that it feeds, and the order in which it reads.
+
+The order of the examples, and with it every augmentation, is a function of (seed, position): position
+p counts the examples that the whole run has seen before, over all epochs and all hosts. A pipeline
+started at step s therefore yields what an uninterrupted one would yield from there on, whatever the
+number of hosts and replicas, and no checkpoint has to hold a shuffle buffer.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from garden.core.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """One input pipeline's place in the run.
+
+    Attributes:
+      seed: seed of the data order and of the augmentations.
+      step: the training step that the first batch is for.
+      replicas: replicas in the whole run; each gets one batch a step.
+      pipelines: input pipelines in the whole run, one for each host.
+      pipeline: which of them this is.
+    """
+
+    seed: int = 0
+    step: int = 0
+    replicas: int = 1
+    pipelines: int = 1
+    pipeline: int = 0
+
+    @classmethod
+    def of(cls, context: tf.distribute.InputContext, seed: int, step: int = 0) -> 'Feed':
+        """Makes the feed for the input pipeline that tf.distribute describes."""
+        return cls(
+            seed=seed,
+            step=step,
+            replicas=context.num_replicas_in_sync,
+            pipelines=context.num_input_pipelines,
+            pipeline=context.input_pipeline_id,
+        )
+
+    def per_replica(self, batch_size: int) -> int:
+        """Returns the share of one replica in a global batch.
+
+        Raises:
+          UserError: if the batch cannot be shared out evenly.
+        """
+        if batch_size % self.replicas:
+            raise UserError(
+                f'A global batch of {batch_size} cannot be shared by {self.replicas} replicas: '
+                f'make the batch_size of the data loader a multiple of {self.replicas}.'
+            )
+        return batch_size // self.replicas
+
+    def positions(self, batch_size: int) -> tf.data.Dataset:
+        """Yields, without end, the positions (int64 scalars) that this pipeline reads in training.
+
+        Step t of a run with global batch G reads positions t*G to (t+1)*G - 1; of these, pipeline k
+        of P reads the k-th contiguous P-th.
+        """
+        share = self.per_replica(batch_size) * (self.replicas // self.pipelines)
+        start = self.pipeline * share
+
+        def of_step(step: tf.Tensor) -> tf.data.Dataset:
+            first = step * batch_size + start
+            return tf.data.Dataset.range(first, first + share)
+
+        return tf.data.Dataset.range(self.step, tf.int64.max).flat_map(of_step)
+
+    def evaluation_positions(self, size: int, batch_size: int) -> tf.data.Dataset:
+        """Yields the positions of this pipeline's part of one pass over `size` examples, padded.
+
+        The pass is padded to whole global batches, so that shapes are static and all pipelines yield
+        equally many: a position of `size` or more is padding and must not be counted.
+        """
+        share = self.per_replica(batch_size) * (self.replicas // self.pipelines)
+        start = self.pipeline * share
+        steps = -(-size // batch_size)
+
+        def of_step(step: tf.Tensor) -> tf.data.Dataset:
+            first = step * batch_size + start
+            return tf.data.Dataset.range(first, first + share)
+
+        return tf.data.Dataset.range(steps).flat_map(of_step)
+
+
+def shuffled(position: tf.Tensor, size: int, seed: int) -> tf.Tensor:
+    """Returns which of `size` examples stands at `position` (int64) of an endless shuffled stream.
+
+    Each epoch is a permutation of its own; none is stored.
+    """
+    epoch = position // size
+    key = tf.stack([tf.constant(seed, tf.int64), epoch])
+    return tf.random.experimental.index_shuffle(position % size, key, size - 1)
+
+
+def example_seed(position: tf.Tensor, seed: int) -> tf.Tensor:
+    """Returns the int64[2] seed from which the augmentation of the example at `position` is drawn."""
+    return tf.stack([tf.constant(seed, tf.int64), position])

@@ -1,0 +1,124 @@
+"""The contract that a research system fulfils: its data, its state, one step of its training.
+
+A task owns models, optimizers and random state as attributes; everything that hangs on it is saved
+and restored. It holds no loop, file, device or flag: those are the engine's. The trainer knows nothing
+of models and optimizers, so a system with four networks or none at all needs no change there.
+"""
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from garden.core.average import MovingAverage
+from garden.core.feed import Feed
+
+Scalars = Mapping[str, tf.Tensor]
+Batch = Any
+ReplicaStep = Callable[[Batch, tf.Tensor], Scalars]
+Run = Callable[[ReplicaStep, Batch], None]
+
+
+class Evaluator(Protocol):
+    """A metric computed on the host from what `Task.eval_step` hands out, e.g. COCO's AP."""
+
+    def reset_state(self) -> None:
+        """Forgets everything: a pass over the evaluation data begins."""
+
+    def update_state(self, outputs: Mapping[str, np.ndarray]) -> None:
+        """Takes the outputs of one batch, padding removed, all replicas' in order."""
+
+    def result(self) -> Mapping[str, float]:
+        """Returns the metrics of the pass."""
+
+
+class Task(tf.Module, abc.ABC):
+    """Data, state and one step of a research system.
+
+    Attributes:
+      train_scalars: the names that `train_step` returns; they are logged as means over a loop.
+      eval_scalars: the names that `eval_step` returns; they become means over all examples.
+      compiled: False lets the steps run as plain Python, for systems without a gradient tape
+        (NumPy networks, boosted trees); such a task runs on one device only.
+    """
+
+    train_scalars: Sequence[str] = ('loss',)
+    eval_scalars: Sequence[str] = ()
+    compiled: bool = True
+
+    @abc.abstractmethod
+    def train_data(self, feed: Feed) -> tf.data.Dataset:
+        """Returns endless batches, each the share of one replica, starting at `feed.step`."""
+
+    def eval_data(self, feed: Feed) -> tf.data.Dataset:
+        """Returns one pass over the evaluation data, in batches that are the share of one replica.
+
+        A batch that is a mapping may hold 'mask', a bool vector: False marks an example that only
+        pads the last batch. A task without evaluation data inherits one batch of a lone zero.
+        """
+        del feed
+        return tf.data.Dataset.from_tensors(tf.zeros([], tf.int64))
+
+    @abc.abstractmethod
+    def train_step(self, batch: Batch, seed: tf.Tensor) -> Scalars:
+        """Takes one training step on one replica.
+
+        Args:
+          batch: this replica's share of the batch.
+          seed: int32[2], another one for each step, replica and call; the only source of randomness
+            a step may use, with the stateless ops of tf.random. (Dropout layers are seeded for you.)
+
+        Returns:
+          A scalar for each name in `train_scalars`, a mean over this replica's examples.
+        """
+
+    def step(self, run: Run, batch: Batch, step: tf.Tensor) -> None:
+        """Takes one step over all replicas. Override it for control flow around replica steps.
+
+        Args:
+          run: calls a replica step on every replica and records what it returns.
+          batch: the batch, a per-replica value.
+          step: the number of steps taken before, an int64 tensor: `if step % 5 == 0: run(...)`.
+        """
+        del step
+        run(self.train_step, batch)
+
+    def eval_step(self, batch: Batch, seed: tf.Tensor) -> tuple[Scalars, Mapping[str, tf.Tensor]]:
+        """Evaluates one batch on one replica.
+
+        Returns:
+          A vector with one value per example for each name in `eval_scalars`, and outputs for the
+          evaluators and pictures: tensors whose first axis is the batch.
+        """
+        del batch, seed
+        return {}, {}
+
+    def evaluators(self) -> Mapping[str, Evaluator]:
+        """Returns the host-side metrics, by name; they are fed with the outputs of `eval_step`."""
+        return {}
+
+    def averages(self) -> Sequence[MovingAverage]:
+        """Returns the moving averages of weights to update after each step and to evaluate with."""
+        return ()
+
+    def gauges(self) -> Mapping[str, Callable[[], tf.Tensor]]:
+        """Returns scalars to read at the end of a loop, e.g. the learning rate of each optimizer."""
+        return {}
+
+    def pictures(self, step: int) -> Mapping[str, np.ndarray]:
+        """Returns what there is to see after an evaluation: uint8 images [H, W, 3] by name."""
+        del step
+        return {}
+
+    def initialize(self) -> None:
+        """Runs once before the first step of a run that has no checkpoint, after any warm start."""
+
+    def models(self) -> Mapping[str, tuple[Callable[..., Any], Any]]:
+        """Returns the networks to describe and count, by name: each with specs of its inputs."""
+        return {}
+
+    def signatures(self) -> Mapping[str, Callable[..., Any]]:
+        """Returns what the task exports: tf.functions with an input signature, by name."""
+        return {}

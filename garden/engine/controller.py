@@ -1,0 +1,165 @@
+"""Orbit's outer loop on a schedule that does not depend on where a run was resumed."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import orbit
+import tensorflow as tf
+
+from garden.core.errors import UserError
+from garden.engine.checkpoints import Checkpoints
+from garden.engine.interruption import Interrupted, Interruption
+from garden.engine.progress import Progress
+from garden.engine.trainer import Trainer
+
+Metrics = Mapping[str, float]
+
+
+class Diverged(UserError):
+    """The training loss is not finite any more."""
+
+
+class Observer(Protocol):
+    """Someone who is told what happens in a phase: a progress line, a file of metrics."""
+
+    def trained(self, step: int, metrics: Metrics) -> None:
+        """Steps were taken, up to `step`; `metrics` are means over them."""
+
+    def evaluated(self, step: int, metrics: Metrics, pictures: Mapping[str, np.ndarray]) -> None:
+        """The state after `step` steps was evaluated."""
+
+
+class Controller(orbit.Controller):
+    """Trains, evaluates and saves at multiples of given intervals, counted from step 0.
+
+    Orbit counts its intervals from wherever a process started, so a resumed run evaluates and saves
+    at other steps than an uninterrupted one, and includes evaluation in the step rate.
+
+    Args:
+      trainer: the trainer, whose training data is opened after the restore.
+      progress: the phase's progress.
+      checkpoints: the phase's checkpoints; None saves nothing.
+      steps_per_loop: steps between two returns to Python.
+      eval_interval: steps between evaluations.
+      checkpoint_interval: steps between checkpoints.
+      observers: told of everything.
+      summary_dir: where TensorBoard's events go, in 'train' and 'eval' below it.
+      interruption: tells when to stop.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        progress: Progress,
+        checkpoints: Checkpoints | None,
+        steps_per_loop: int,
+        eval_interval: int,
+        checkpoint_interval: int,
+        observers: Sequence[Observer] = (),
+        summary_dir: str | None = None,
+        interruption: Interruption | None = None,
+    ):
+        super().__init__(
+            global_step=trainer.global_step,
+            trainer=trainer,
+            evaluator=trainer,
+            strategy=trainer.strategy,
+            steps_per_loop=steps_per_loop,
+            summary_dir=summary_dir and f'{summary_dir}/train',
+            eval_summary_dir=summary_dir and f'{summary_dir}/eval',
+        )
+        self._progress = progress
+        self._checkpoints = checkpoints
+        self._intervals = (steps_per_loop, eval_interval, checkpoint_interval)
+        self._observers = observers
+        self._interruption = interruption or Interruption()
+
+    def train(self, steps: int, checkpoint_at_completion: bool = True) -> None:
+        """Trains up to `steps`, without evaluation."""
+        self._advance(steps, evaluate=False)
+        if checkpoint_at_completion:
+            self._save()
+
+    def train_and_evaluate(
+        self, train_steps: int, eval_steps: int = -1, eval_interval: int | None = None
+    ) -> Metrics | None:
+        """Trains up to `train_steps`, evaluating on the way and at the end.
+
+        Returns:
+          The metrics of the last evaluation made, None if the phase was complete before.
+
+        Raises:
+          Diverged: if the training loss is not finite; the state is not saved.
+          Interrupted: if asked to stop; the state is saved.
+        """
+        del eval_interval  # Fixed at construction, with the other intervals.
+        metrics = self._advance(train_steps, evaluate=True, eval_steps=eval_steps)
+        self._save()
+        return metrics
+
+    def _advance(self, train_steps: int, evaluate: bool, eval_steps: int = -1) -> Metrics | None:
+        per_loop, eval_interval, save_interval = self._intervals
+        metrics = None
+        while (step := self._progress.step) < train_steps and not self._progress.exhausted:
+            due = min(train_steps, *(step - step % n + n for n in (per_loop, *self._intervals)))
+            self._train_n_steps(due - step)
+            if evaluate and (due % eval_interval == 0 or due == train_steps):
+                metrics = self.evaluate(eval_steps)
+            if due % save_interval == 0 or self._interruption.requested:
+                self._save()
+            if self._interruption.requested:
+                raise Interrupted
+        return metrics
+
+    def _save(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.save(self._progress.step)
+
+    def _train_n_steps(self, num_steps: int) -> None:
+        start = time.perf_counter()
+        output = self.trainer.train(tf.constant(num_steps, tf.int32))
+        metrics = _numbers(output or {})
+        step = self._progress.step
+        rate = num_steps / (time.perf_counter() - start)
+        metrics['steps_per_second'] = rate
+        metrics['examples_per_second'] = rate * self.trainer.examples_per_step
+        self.summary_manager.write_summaries(metrics)
+        self.summary_manager.flush()
+        for observer in self._observers:
+            observer.trained(step, metrics)
+        bad = sorted(
+            name for name in self.trainer.task.train_scalars if not math.isfinite(metrics[name])
+        )
+        if bad:
+            raise Diverged(
+                f'Training diverged: {", ".join(bad)} is not finite at step {step}. Nothing was '
+                'saved since the last checkpoint; lower the learning rate or clip the gradient '
+                '(clip_norm of the optimizer), then run again.'
+            )
+
+    def evaluate(self, steps: int = -1) -> Metrics:
+        """Evaluates once with the averaged weights, if there are any; -1 means all data."""
+        step = self._progress.step
+        with self.trainer.evaluation_weights():
+            metrics = _numbers(self.trainer.evaluate(tf.constant(steps, tf.int32)) or {})
+            pictures = self.trainer.task.pictures(step)
+        self.eval_summary_manager.write_summaries(metrics)
+        self._write_pictures(step, pictures)
+        self.eval_summary_manager.flush()
+        if self._progress.judge(metrics) and self._checkpoints is not None:
+            self._checkpoints.save_best(step)
+        for observer in self._observers:
+            observer.evaluated(step, metrics, pictures)
+        return metrics
+
+    def _write_pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
+        with self.eval_summary_manager.summary_writer().as_default():
+            for name, picture in pictures.items():
+                tf.summary.image(name, picture[np.newaxis], step=step)
+
+
+def _numbers(output: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(np.asarray(value)) for name, value in output.items()}

@@ -1,0 +1,293 @@
+"""An experiment is a list of phases, each with a task and a schedule; an ordinary one has one phase.
+
+`experiment` is the only function into which gin injects: everything below it is built from its
+arguments.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import gin
+import tensorflow as tf
+import tf_keras as keras
+
+from garden.core.errors import UserError, did_you_mean
+from garden.core.task import Task
+from garden.engine import randomness
+from garden.engine.checkpoints import Checkpoints, step_of, warm_start
+from garden.engine.controller import Controller, Metrics, Observer
+from garden.engine.interruption import Interruption
+from garden.engine.progress import Progress
+from garden.engine.run_folder import RunFolder
+from garden.engine.targets import Target
+from garden.engine.trainer import Trainer
+
+MODES = ('train_and_eval', 'train', 'eval', 'continuous_eval')
+PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
+
+
+@gin.register('phase', module='garden')
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """A task and its schedule.
+
+    Attributes:
+      task: makes the task; in gin a reference without (), so that it is built in the strategy's scope.
+      train_steps: the steps to train.
+      name: the phase's folder in the run folder.
+      steps_per_loop: steps between two returns to Python, where metrics are logged.
+      eval_steps: batches of an evaluation, -1 for all data.
+      eval_interval: steps between evaluations; there is always one at the end.
+      checkpoint_interval: steps between checkpoints; there is always one at the end.
+      keep_checkpoints: how many of the last checkpoints are kept.
+      best_metric: the evaluation metric by which the best checkpoint is kept, None for none.
+      best_mode: 'max' if larger is better, 'min' if smaller is.
+      patience: evaluations without a new best after which training stops early.
+      targets: what the final evaluation should reach, e.g. ('top1 >= 0.97',).
+      warm_start: pairs of a task attribute and where its value comes from: an earlier phase's name
+        or the path of a checkpoint.
+      jit_compile: whether to compile the step with XLA.
+    """
+
+    task: Callable[[], Task]
+    train_steps: int
+    name: str = 'main'
+    steps_per_loop: int = 100
+    eval_steps: int = -1
+    eval_interval: int = 1000
+    checkpoint_interval: int = 1000
+    keep_checkpoints: int = 3
+    best_metric: str | None = None
+    best_mode: str = 'max'
+    patience: int | None = None
+    targets: Sequence[str] = ()
+    warm_start: Sequence[tuple[str, str]] = ()
+    jit_compile: bool = False
+
+    def __post_init__(self) -> None:
+        for field in ('train_steps', 'steps_per_loop', 'eval_interval', 'checkpoint_interval'):
+            if getattr(self, field) < 1:
+                raise UserError(f'phase.{field} is at least 1; {getattr(self, field)} is not.')
+        if not self.name or any(mark in self.name for mark in '/\\') or self.name.startswith('.'):
+            raise UserError(f'phase.name {self.name!r} is not the name of a folder.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a phase came to.
+
+    Attributes:
+      phase: its name.
+      step: the step it ended at.
+      metrics: its last evaluation.
+      best: the best evaluation by `best_metric`, with its step.
+      targets: each target with whether the last evaluation meets it.
+      seconds: how long this process worked on it.
+    """
+
+    phase: str
+    step: int
+    metrics: Mapping[str, float]
+    best: Mapping[str, float] | None
+    targets: Mapping[str, bool]
+    seconds: float
+
+
+@dataclasses.dataclass
+class Runtime:
+    """What the launcher gives to an experiment beside its configuration.
+
+    Attributes:
+      strategy: the strategy of the whole run.
+      folder: where the run leaves its files.
+      mode: one of `MODES`.
+      observers: told of all that happens; made for each phase by a function of phase and trainer.
+      interruption: tells when to stop.
+      built: called once each task is built, e.g. to report bindings that nothing used.
+    """
+
+    strategy: tf.distribute.Strategy
+    folder: RunFolder
+    mode: str = 'train_and_eval'
+    observers: Callable[[Phase, Trainer], Sequence[Observer]] = lambda phase, trainer: ()
+    interruption: Interruption = dataclasses.field(default_factory=Interruption)
+    built: Callable[[Phase, Trainer], None] = lambda phase, trainer: None
+
+
+@gin.configurable(module='garden', denylist=['runtime'])
+def experiment(
+    runtime: Runtime,
+    phases: Sequence[Phase] = gin.REQUIRED,
+    seed: int = 0,
+    precision: str = 'float32',
+    deterministic: bool = False,
+) -> list[Result]:
+    """Runs the phases in turn; a phase that is complete is restored and falls through.
+
+    Args:
+      runtime: strategy, folder, mode and observers.
+      phases: the phases.
+      seed: of weights, data order, augmentation and noise.
+      precision: 'float32', 'mixed_bfloat16' or 'mixed_float16' (with loss scaling).
+      deterministic: makes TensorFlow's own ops deterministic where it can, which costs speed on GPUs.
+
+    Returns:
+      What each phase came to.
+    """
+    prepare_process(seed, precision, deterministic)
+    names = [phase.name for phase in phases]
+    if len(set(names)) < len(names):
+        raise UserError(f'Two phases have one name: {", ".join(names)}. Give each its own.')
+    if runtime.mode == 'train_and_eval' or runtime.mode == 'train':
+        return [_train(runtime, phase, names[:i], seed) for i, phase in enumerate(phases)]
+    evaluate = _evaluate if runtime.mode == 'eval' else _evaluate_continuously
+    return [evaluate(runtime, phases[-1], seed)]
+
+
+def prepare_process(seed: int, precision: str = 'float32', deterministic: bool = False) -> None:
+    """Sets what TensorFlow keeps for a whole process: seeds, precision, determinism."""
+    if precision not in PRECISIONS:
+        raise UserError(
+            f'experiment.precision {precision!r} is not known.{did_you_mean(precision, PRECISIONS)} '
+            f'It is one of {", ".join(PRECISIONS)}.'
+        )
+    keras.utils.set_random_seed(seed)
+    keras.mixed_precision.set_global_policy(precision)
+    randomness.enable()
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def build(runtime: Runtime, phase: Phase, seed: int) -> tuple[Trainer, Progress, Checkpoints]:
+    """Builds a phase's task and what trains and saves it."""
+    with runtime.strategy.scope():
+        task = phase.task()
+        if not isinstance(task, Task):
+            raise UserError(
+                f'phase.task of {phase.name!r} made a {type(task).__name__}, which is no Task.'
+            )
+        trainer = Trainer(task, runtime.strategy, seed, phase.jit_compile)
+        progress = Progress(
+            trainer.global_step, phase.best_metric, phase.best_mode, phase.patience
+        )
+    checkpoints = Checkpoints(
+        runtime.folder.checkpoints(phase.name),
+        runtime.folder.best(phase.name),
+        runtime.strategy,
+        {'task': task, 'progress': progress},
+        phase.keep_checkpoints,
+    )
+    runtime.built(phase, trainer)
+    return trainer, progress, checkpoints
+
+
+def _train(runtime: Runtime, phase: Phase, earlier: Sequence[str], seed: int) -> Result:
+    start = time.perf_counter()
+    targets = [Target.parse(text) for text in phase.targets]
+    trainer, progress, checkpoints = build(runtime, phase, seed)
+    if checkpoints.restore_latest() is None:
+        _warm_start(runtime, phase, earlier, trainer.task)
+        trainer.task.initialize()
+    if progress.step > phase.train_steps:
+        raise UserError(
+            f'Phase {phase.name!r} in {runtime.folder.path} has taken {progress.step} steps, more than '
+            f'its train_steps ({phase.train_steps}). Start in another --model_dir.'
+        )
+    runtime.folder.rewind_metrics(phase.name, progress.step)
+    controller = _controller(runtime, phase, trainer, progress, checkpoints)
+    trainer.open_training_data()
+    trainer.open_evaluation_data()
+    if runtime.mode == 'train':
+        controller.train(phase.train_steps)
+        metrics: Metrics = {}
+    else:
+        metrics = controller.train_and_evaluate(phase.train_steps, phase.eval_steps) or {}
+        # Complete before it began: what it came to is still to be said.
+        metrics = metrics or controller.evaluate(phase.eval_steps)
+    return _result(phase, progress, metrics, targets, start)
+
+
+def _evaluate(runtime: Runtime, phase: Phase, seed: int) -> Result:
+    start = time.perf_counter()
+    trainer, progress, checkpoints = build(runtime, phase, seed)
+    step = checkpoints.restore_latest()
+    if step is None:
+        raise UserError(
+            f'There is nothing to evaluate in {checkpoints.last.directory}: no checkpoint. '
+            'Train first (--mode=train_and_eval), or name the folder of a run with --model_dir.'
+        )
+    trainer.open_evaluation_data()
+    controller = _controller(runtime, phase, trainer, progress, None)
+    metrics = controller.evaluate(phase.eval_steps)
+    return _result(phase, progress, metrics, map(Target.parse, phase.targets), start)
+
+
+def _evaluate_continuously(runtime: Runtime, phase: Phase, seed: int) -> Result:
+    """Evaluates each new checkpoint of a run that another process trains, to its end."""
+    start = time.perf_counter()
+    trainer, progress, checkpoints = build(runtime, phase, seed)
+    trainer.open_evaluation_data()
+    controller = _controller(runtime, phase, trainer, progress, None)
+    metrics: Metrics = {}
+    for path in tf.train.checkpoints_iterator(
+        str(checkpoints.last.directory),
+        timeout=1.0,
+        timeout_fn=lambda: (
+            runtime.interruption.requested or progress.step >= phase.train_steps
+        ),
+    ):
+        checkpoints.restore(path)
+        metrics = controller.evaluate(phase.eval_steps)
+        if step_of(path) >= phase.train_steps:
+            break
+    return _result(phase, progress, metrics, map(Target.parse, phase.targets), start)
+
+
+def _controller(
+    runtime: Runtime,
+    phase: Phase,
+    trainer: Trainer,
+    progress: Progress,
+    checkpoints: Checkpoints | None,
+) -> Controller:
+    return Controller(
+        trainer,
+        progress,
+        checkpoints,
+        steps_per_loop=phase.steps_per_loop,
+        eval_interval=phase.eval_interval,
+        checkpoint_interval=phase.checkpoint_interval,
+        observers=runtime.observers(phase, trainer),
+        summary_dir=str(runtime.folder.events(phase.name)) if runtime.folder.write else None,
+        interruption=runtime.interruption,
+    )
+
+
+def _warm_start(runtime: Runtime, phase: Phase, earlier: Sequence[str], task: Task) -> None:
+    for attribute, origin in phase.warm_start:
+        if origin in earlier:
+            source = tf.train.latest_checkpoint(str(runtime.folder.checkpoints(origin)))
+        else:
+            source = origin if tf.io.gfile.glob(f'{origin}.index') else None
+        if source is None:
+            raise UserError(
+                f'phase.warm_start of {phase.name!r} takes {attribute!r} from {origin!r}, which is '
+                f'neither an earlier phase ({", ".join(earlier) or "there is none"}) nor a '
+                f'checkpoint.{did_you_mean(origin, earlier)}'
+            )
+        warm_start(task, [attribute], source, runtime.strategy)
+
+
+def _result(
+    phase: Phase, progress: Progress, metrics: Metrics, targets: Any, start: float
+) -> Result:
+    return Result(
+        phase=phase.name,
+        step=progress.step,
+        metrics=dict(metrics),
+        best=progress.best,
+        targets={str(target): target.met(metrics) for target in targets},
+        seconds=time.perf_counter() - start,
+    )

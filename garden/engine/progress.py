@@ -1,0 +1,82 @@
+"""How far a phase has come: the part of its state that is the trainer's, saved in each checkpoint."""
+
+import math
+
+import tensorflow as tf
+
+from garden.core.errors import UserError
+
+
+class Progress(tf.Module):
+    """The step, the best evaluation so far and how long ago it was.
+
+    Args:
+      global_step: the trainer's step counter.
+      metric: the evaluation metric to judge by, None if nothing is to be kept as best.
+      mode: 'max' if larger is better, 'min' if smaller is.
+      patience: evaluations without a new best after which training stops, None for never.
+    """
+
+    def __init__(
+        self,
+        global_step: tf.Variable,
+        metric: str | None = None,
+        mode: str = 'max',
+        patience: int | None = None,
+    ):
+        super().__init__()
+        if mode not in ('max', 'min'):
+            raise UserError(f"phase.best_mode is 'max' or 'min', not {mode!r}.")
+        if patience is not None and metric is None:
+            raise UserError('phase.patience needs phase.best_metric: the metric that must improve.')
+        self.global_step = global_step
+        self._metric = metric
+        self._mode = mode
+        self._patience = patience
+        self._best_value = tf.Variable(math.nan, dtype=tf.float64, trainable=False, name='best')
+        self._best_step = tf.Variable(-1, dtype=tf.int64, trainable=False, name='best_step')
+        self._stale = tf.Variable(0, dtype=tf.int64, trainable=False, name='stale')
+
+    @property
+    def step(self) -> int:
+        """Steps taken so far."""
+        return int(self.global_step.numpy())
+
+    @property
+    def best(self) -> dict[str, float] | None:
+        """The best evaluation so far as {'step': ..., metric: ...}, None before the first."""
+        if self._metric is None or int(self._best_step.numpy()) < 0:
+            return None
+        return {
+            'step': int(self._best_step.numpy()),
+            self._metric: float(self._best_value.numpy()),
+        }
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the patience has run out."""
+        return self._patience is not None and int(self._stale.numpy()) >= self._patience
+
+    def judge(self, metrics: dict[str, float]) -> bool:
+        """Takes note of an evaluation; returns whether it is the best so far. NaN never is.
+
+        Raises:
+          UserError: if the evaluation does not have the metric.
+        """
+        if self._metric is None:
+            return False
+        if self._metric not in metrics:
+            raise UserError(
+                f'phase.best_metric is {self._metric!r}, which the evaluation does not report; '
+                f'it reports {", ".join(sorted(metrics)) or "nothing"}.'
+            )
+        value = metrics[self._metric]
+        best = float(self._best_value.numpy())
+        better = value > best if self._mode == 'max' else value < best
+        if math.isnan(value) or not (math.isnan(best) or better):
+            self._stale.assign_add(1)
+            return False
+        self._best_value.assign(value)
+        self._best_step.assign(self.global_step)
+        self._stale.assign(0)
+        return True

@@ -1,0 +1,42 @@
+"""Writes what happens in a phase to the run folder: metrics as lines, pictures as PNG."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from garden.engine.run_folder import RunFolder
+from garden.figures import png
+
+
+class Recorder:
+    """An observer that keeps `metrics.jsonl` and `pictures/`.
+
+    Args:
+      folder: the run folder.
+      phase: the phase's name.
+    """
+
+    def __init__(self, folder: RunFolder, phase: str):
+        self._folder = folder
+        self._phase = phase
+
+    def trained(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Writes the means over a loop."""
+        self._write('train', step, metrics)
+
+    def evaluated(
+        self, step: int, metrics: Mapping[str, float], pictures: Mapping[str, np.ndarray]
+    ) -> None:
+        """Writes an evaluation; a picture replaces the one of its name, TensorBoard keeps them all."""
+        self._write('eval', step, metrics)
+        if self._folder.write and pictures:
+            self._folder.pictures.mkdir(parents=True, exist_ok=True)
+            for name, picture in pictures.items():
+                path = self._folder.pictures / f'{self._phase}_{name}.png'
+                path.write_bytes(png.encode(picture))
+
+    def _write(self, kind: str, step: int, metrics: Mapping[str, float]) -> None:
+        # JSON has no NaN: null tells a reader in any language that there was no number.
+        numbers = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
+        self._folder.append_metrics({'phase': self._phase, 'kind': kind, 'step': step, **numbers})

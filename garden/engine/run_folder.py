@@ -1,0 +1,186 @@
+"""What a run leaves behind, so that it can be found, read, compared and continued.
+
+    config.gin              the resolved configuration; launches by itself and reproduces the run
+    operative_config.gin    the bindings that were used, defaults included
+    run.json                command, seed, versions, git state, devices, of each launch
+    metrics.jsonl           one line per loop and per evaluation
+    summary.json            the final metrics against the targets
+    pictures/               what the task drew, and the learning curves, as PNG
+    <phase>/checkpoints/    the last checkpoints
+    <phase>/best/           the best one
+    <phase>/events/         TensorBoard's events, of training and of evaluation
+"""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from etils import epath
+
+from garden.core.errors import UserError
+
+_PACKAGES = (
+    'tensorflow',
+    'tf_keras',
+    'tf-models-official',
+    'gin-config',
+    'tensorflow-datasets',
+    'numpy',
+)
+
+
+class RunFolder:
+    """A run's folder; the only place that knows the names of the files in it.
+
+    Args:
+      path: the folder, local or remote (gs://...).
+      write: False on all workers but the first: they read only.
+    """
+
+    def __init__(self, path: epath.PathLike, write: bool = True):
+        self.path = epath.Path(path)
+        self.write = write
+
+    @property
+    def config(self) -> epath.Path:
+        """The resolved configuration."""
+        return self.path / 'config.gin'
+
+    @property
+    def metrics(self) -> epath.Path:
+        """The metrics, one JSON object a line."""
+        return self.path / 'metrics.jsonl'
+
+    @property
+    def pictures(self) -> epath.Path:
+        """The folder of PNG files."""
+        return self.path / 'pictures'
+
+    def checkpoints(self, phase: str) -> epath.Path:
+        """The folder of a phase's last checkpoints."""
+        return self.path / phase / 'checkpoints'
+
+    def best(self, phase: str) -> epath.Path:
+        """The folder of a phase's best checkpoint."""
+        return self.path / phase / 'best'
+
+    def events(self, phase: str) -> epath.Path:
+        """The folder of a phase's TensorBoard events."""
+        return self.path / phase / 'events'
+
+    def create(self) -> None:
+        """Makes the folder.
+
+        Raises:
+          UserError: if it cannot be made or written to.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f'The run folder {self.path} cannot be made ({error.strerror}): '
+                'give another one with --model_dir.'
+            ) from error
+        if '://' not in str(self.path) and not os.access(self.path, os.W_OK):
+            raise UserError(
+                f'The run folder {self.path} cannot be written to: '
+                'give another one with --model_dir.'
+            )
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a file of the folder, whole or not at all."""
+        if not self.write:
+            return
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f'.{path.name}.{os.getpid()}')
+        scratch.write_text(text)
+        scratch.replace(path)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Writes a JSON file of the folder, whole or not at all."""
+        self.write_text(name, json.dumps(value, indent=2) + '\n')
+
+    def note_launch(self, command: Sequence[str], seed: int, devices: str) -> None:
+        """Adds this launch to run.json."""
+        path = self.path / 'run.json'
+        launches = json.loads(path.read_text())['launches'] if path.exists() else []
+        launches.append(
+            {
+                'time': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
+                'command': list(command),
+                'seed': seed,
+                'devices': devices,
+                'python': platform.python_version(),
+                'platform': platform.platform(),
+                'versions': _versions(),
+                'git': _git_state(),
+            }
+        )
+        self.write_json('run.json', {'launches': launches})
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Adds one line to metrics.jsonl."""
+        if self.write:
+            with self.metrics.open('a') as file:
+                file.write(json.dumps(row) + '\n')
+
+    def read_metrics(self) -> Iterator[dict[str, Any]]:
+        """Yields the rows of metrics.jsonl; a last line cut short by a kill is left out."""
+        if not self.metrics.exists():
+            return
+        for line in self.metrics.read_text().splitlines():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue
+
+    def rewind_metrics(self, phase: str, step: int) -> None:
+        """Drops the rows of `phase` beyond `step`: a resumed run writes them anew."""
+        if not self.metrics.exists() or not self.write:
+            return
+        rows = [r for r in self.read_metrics() if r['phase'] != phase or r['step'] <= step]
+        self.write_text(self.metrics.name, ''.join(json.dumps(row) + '\n' for row in rows))
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in ('garden-experiments', *_PACKAGES):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Returns the commit that the code is at and whether it was changed since, None outside git."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ('git', '-C', str(Path(__file__).parent), *arguments),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+
+    try:
+        return {
+            'commit': git('rev-parse', 'HEAD'),
+            'changed': bool(git('status', '--porcelain', '--untracked-files=no')),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def command_line() -> list[str]:
+    """Returns the command that started this process."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]

@@ -1,0 +1,1 @@
+"""Pictures of numbers: each function returns a uint8 image [height, width, 3]."""

@@ -1,0 +1,29 @@
+"""Matplotlib without a screen, without global state, imported when the first picture is drawn."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK = '#22303c'
+ACCENT = '#2a7f62'
+SECOND = '#c4572e'
+FAINT = '#d9dee2'
+
+
+def new(width: float, height: float) -> 'Figure':
+    """Returns an empty figure of this size in inches, at 120 dots per inch."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=120, layout='constrained', facecolor='white')
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def pixels(figure: 'Figure') -> np.ndarray:
+    """Returns the drawn figure, uint8 [height, width, 3]."""
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()

@@ -1,0 +1,158 @@
+"""Learning rates as functions of the step; all are stateless, so a resumed run needs nothing more."""
+
+import math
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tf_keras as keras
+
+from garden.core.registry import register
+
+
+class _Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule with a warm-up factor, constant within each `steps_per_epoch` steps if asked."""
+
+    def __init__(
+        self, base: float, warmup_steps: int, warmup_factor: float, steps_per_epoch: int
+    ):
+        super().__init__()
+        if steps_per_epoch < 1:
+            raise ValueError(f'steps_per_epoch is at least 1; {steps_per_epoch} is not.')
+        self.base = base
+        self.warmup_steps = warmup_steps
+        self.warmup_factor = warmup_factor
+        self.steps_per_epoch = steps_per_epoch
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the rate, float32, for the update after `step` updates."""
+        step = tf.cast(step, tf.int64)
+        step = tf.cast(step - step % self.steps_per_epoch, tf.float32)
+        rate = self.base * self.factor(step)
+        if not self.warmup_steps:
+            return rate
+        progress = tf.minimum(step / self.warmup_steps, 1.0)
+        return rate * (self.warmup_factor * (1 - progress) + progress)
+
+    def factor(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the multiple of the base rate at `step`, a float32 tensor, without warm-up."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict:
+        """Returns the constructor's arguments."""
+        return {key: value for key, value in vars(self).items() if not key.startswith('_')}
+
+
+@register('schedules', 'cosine')
+class Cosine(_Schedule):
+    """Half a cosine wave from `base` to `base * floor`, with warm-up as a factor on the wave.
+
+    With `steps_per_epoch` the rate changes between epochs only, as in pycls (arXiv:2003.13678).
+
+    Args:
+      base: the rate at the top of the wave.
+      steps: the length of the wave in steps.
+      floor: the last rate as a fraction of `base`.
+      warmup_steps: steps during which the rate is multiplied by a factor that rises to 1.
+      warmup_factor: the factor at step 0.
+      steps_per_epoch: steps for which the rate stays the same.
+    """
+
+    def __init__(
+        self,
+        base: float,
+        steps: int,
+        floor: float = 0.0,
+        warmup_steps: int = 0,
+        warmup_factor: float = 0.0,
+        steps_per_epoch: int = 1,
+    ):
+        super().__init__(base, warmup_steps, warmup_factor, steps_per_epoch)
+        self.steps = steps
+        self.floor = floor
+
+    def factor(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the wave's height at `step`, between `floor` and 1."""
+        wave = 0.5 * (1 + tf.cos(math.pi * tf.minimum(step / self.steps, 1.0)))
+        return self.floor + (1 - self.floor) * wave
+
+
+@register('schedules', 'piecewise')
+class Piecewise(_Schedule):
+    """A constant rate that is multiplied by a factor at given steps.
+
+    Args:
+      base: the first rate.
+      boundaries: the steps from which on the next factor holds, ascending.
+      factors: for each boundary, the rate from there on as a multiple of `base`.
+      warmup_steps: steps during which the rate is multiplied by a factor that rises to 1.
+      warmup_factor: the factor at step 0.
+    """
+
+    def __init__(
+        self,
+        base: float,
+        boundaries: Sequence[int],
+        factors: Sequence[float],
+        warmup_steps: int = 0,
+        warmup_factor: float = 0.0,
+    ):
+        super().__init__(base, warmup_steps, warmup_factor, steps_per_epoch=1)
+        if len(boundaries) != len(factors) or list(boundaries) != sorted(boundaries):
+            raise ValueError(
+                f'piecewise needs ascending boundaries and one factor for each; it got '
+                f'{tuple(boundaries)} and {tuple(factors)}.'
+            )
+        self.boundaries = tuple(boundaries)
+        self.factors = tuple(factors)
+
+    def factor(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the factor of the last boundary that `step` has reached, 1 before the first."""
+        reached = tf.reduce_sum(tf.cast(step >= tf.constant(self.boundaries, tf.float32), tf.int32))
+        return tf.gather(tf.constant((1.0, *self.factors)), reached)
+
+    def get_config(self) -> dict:
+        """Returns the constructor's arguments."""
+        config = super().get_config()
+        del config['steps_per_epoch']
+        return config
+
+
+@register('schedules', 'linear')
+class Linear(_Schedule):
+    """A straight line from `base` to `base * floor`, starting after `hold_steps` constant steps.
+
+    Args:
+      base: the first rate.
+      steps: the step at which the line ends.
+      hold_steps: the step at which it begins.
+      floor: the last rate as a fraction of `base`.
+      warmup_steps: steps during which the rate is multiplied by a factor that rises to 1.
+      warmup_factor: the factor at step 0.
+    """
+
+    def __init__(
+        self,
+        base: float,
+        steps: int,
+        hold_steps: int = 0,
+        floor: float = 0.0,
+        warmup_steps: int = 0,
+        warmup_factor: float = 0.0,
+    ):
+        super().__init__(base, warmup_steps, warmup_factor, steps_per_epoch=1)
+        if not 0 <= hold_steps < steps:
+            raise ValueError(f'linear needs 0 <= hold_steps < steps; got {hold_steps} and {steps}.')
+        self.steps = steps
+        self.hold_steps = hold_steps
+        self.floor = floor
+
+    def factor(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the height of the line at `step`, between `floor` and 1."""
+        progress = (step - self.hold_steps) / (self.steps - self.hold_steps)
+        return 1 - (1 - self.floor) * tf.clip_by_value(progress, 0.0, 1.0)
+
+    def get_config(self) -> dict:
+        """Returns the constructor's arguments."""
+        config = super().get_config()
+        del config['steps_per_epoch']
+        return config

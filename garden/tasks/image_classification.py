@@ -1,0 +1,188 @@
+"""Image classification: one network, one optimizer, softmax cross entropy, top-1 and top-5."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from garden.core import optim
+from garden.core.average import MovingAverage
+from garden.core.errors import UserError
+from garden.core.feed import Feed
+from garden.core.registry import register
+from garden.core.task import Batch, Evaluator, Scalars, Task
+from garden.evaluators.classification import ConfusionMatrix
+from garden.losses.classification import cross_entropy
+
+_MAX_CONFUSION = 200
+
+
+class Images(Protocol):
+    """Batches of {'image': float32 [b, h, w, 3], 'label': int32 [b]}, as the data loaders make."""
+
+    num_classes: int
+    class_names: Sequence[str]
+    image_shape: tuple[int, int, int]
+
+    def __call__(self, feed: Feed) -> tf.data.Dataset:
+        """Returns the batches of one replica."""
+
+    def denormalize(self, images: np.ndarray) -> np.ndarray:
+        """Returns the images as they look, uint8."""
+
+
+@register('tasks', 'image_classification')
+class ImageClassification(Task):
+    """Trains a classifier.
+
+    Args:
+      model: maps images [b, h, w, 3] to logits [b, classes].
+      optimizer: trains all trainable variables of the model.
+      train_data: training batches; labels may be mixed, float32 [b, classes].
+      eval_data: evaluation batches.
+      label_smoothing: the probability mass spread evenly over all classes, in training.
+      micro_batches: parts into which a replica's batch is cut to save memory; the update is that of
+        the whole batch.
+      average_decay: decay of the moving average of all weights and statistics that evaluation uses;
+        None for none.
+      average_interval: steps between two updates of the average.
+      mistakes: how many misclassified images an evaluation draws.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        train_data: Images,
+        eval_data: Images,
+        label_smoothing: float = 0.0,
+        micro_batches: int = 1,
+        average_decay: float | None = None,
+        average_interval: int = 1,
+        mistakes: int = 0,
+    ):
+        super().__init__()
+        self._train_data = train_data
+        self._eval_data = eval_data
+        self._label_smoothing = label_smoothing
+        self._micro_batches = micro_batches
+        self._mistakes = mistakes
+        self.model = model
+        classes = self._build_model()
+        self.optimizer = optim.prepare(optimizer, model.trainable_variables, model)
+        self.average = None
+        if average_decay is not None:
+            self.average = MovingAverage(
+                model.variables, average_decay, average_interval, warm_up=True
+            )
+        self.train_scalars = ('loss', 'top1')
+        # Among few classes, being in the best five says nothing.
+        self.eval_scalars = ('loss', 'top1') + (('top5',) if classes > 10 else ())
+        self._confusion = None
+        if classes <= _MAX_CONFUSION:
+            self._confusion = ConfusionMatrix(classes, mistakes)
+
+    def _build_model(self) -> int:
+        """Makes the model's variables; returns the number of classes it tells apart."""
+        logits = self.model(keras.Input(self._train_data.image_shape))
+        classes = logits.shape[-1]
+        if classes != self._eval_data.num_classes:
+            raise UserError(
+                f'The model tells {classes} classes apart, the data has '
+                f"{self._eval_data.num_classes}: set the model's num_classes."
+            )
+        return classes
+
+    def train_data(self, feed: Feed) -> tf.data.Dataset:
+        """See the base class."""
+        return self._train_data(feed)
+
+    def eval_data(self, feed: Feed) -> tf.data.Dataset:
+        """See the base class."""
+        return self._eval_data(feed)
+
+    def train_step(self, batch: Batch, seed: tf.Tensor) -> Scalars:
+        """See the base class."""
+        del seed
+        return optim.minimize(
+            self._loss, batch, self.optimizer, self.model.trainable_variables, self._micro_batches
+        )
+
+    def _loss(self, batch: Batch) -> tuple[tf.Tensor, Scalars]:
+        logits = self.model(batch['image'], training=True)
+        loss = tf.reduce_mean(cross_entropy(batch['label'], logits, self._label_smoothing))
+        labels = batch['label']
+        if labels.shape.rank == 2:
+            labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
+        return loss, {'loss': loss, 'top1': tf.reduce_mean(_in_top(labels, logits, 1))}
+
+    def eval_step(self, batch: Batch, seed: tf.Tensor) -> tuple[Scalars, Mapping[str, tf.Tensor]]:
+        """See the base class."""
+        del seed
+        logits = tf.cast(self.model(batch['image'], training=False), tf.float32)
+        labels = batch['label']
+        scalars = {'loss': cross_entropy(labels, logits), 'top1': _in_top(labels, logits, 1)}
+        if 'top5' in self.eval_scalars:
+            scalars['top5'] = _in_top(labels, logits, 5)
+        outputs = {
+            'label': labels,
+            'prediction': tf.argmax(logits, axis=-1, output_type=tf.int32),
+            'confidence': tf.reduce_max(tf.nn.softmax(logits), axis=-1),
+        }
+        if self._mistakes:
+            outputs['image'] = batch['image']
+        return scalars, outputs
+
+    def evaluators(self) -> Mapping[str, Evaluator]:
+        """See the base class."""
+        return {} if self._confusion is None else {'confusion': self._confusion}
+
+    def averages(self) -> Sequence[MovingAverage]:
+        """See the base class."""
+        return () if self.average is None else (self.average,)
+
+    def gauges(self) -> Mapping[str, Callable[[], tf.Tensor]]:
+        """See the base class."""
+        return {'learning_rate': lambda: optim.learning_rate(self.optimizer)}
+
+    def models(self) -> Mapping[str, tuple[Callable[..., Any], tf.TensorSpec]]:
+        """See the base class."""
+        shape = [1, *self._train_data.image_shape]
+        return {'model': (self.model, tf.TensorSpec(shape, tf.float32))}
+
+    def pictures(self, step: int) -> Mapping[str, np.ndarray]:
+        """Draws the confusion matrix, and the mistakes made with most conviction."""
+        del step
+        if self._confusion is None:
+            return {}
+        # Matplotlib costs a second to import, which a run that draws nothing need not pay.
+        from garden.figures import classification
+
+        names = self._eval_data.class_names
+        drawn = {'confusion': classification.confusion(self._confusion.counts, names)}
+        if self._confusion.worst:
+            worst = [
+                (*rest, self._eval_data.denormalize(image))
+                for *rest, image in self._confusion.worst
+            ]
+            drawn['mistakes'] = classification.mistakes(worst, names)
+        return drawn
+
+    def signatures(self) -> Mapping[str, Callable[..., Any]]:
+        """Exports normalised images to logits."""
+        shape = [None, *self._train_data.image_shape]
+
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name='image')])
+        def classify(image: tf.Tensor) -> Mapping[str, tf.Tensor]:
+            return {'logits': self.model(image, training=False)}
+
+        return {'serving_default': classify}
+
+
+def _in_top(labels: tf.Tensor, logits: tf.Tensor, k: int) -> tf.Tensor:
+    """Returns 1.0 where the label is among the k largest logits, else 0.0; [batch]."""
+    if k == 1:
+        return tf.cast(tf.equal(tf.argmax(logits, -1, output_type=tf.int32), labels), tf.float32)
+    return tf.cast(tf.math.in_top_k(labels, tf.cast(logits, tf.float32), k), tf.float32)

@@ -1,0 +1,46 @@
+"""Fixtures that all tests share: two CPU devices, one two-replica strategy, a clean gin."""
+
+import os
+
+os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
+os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+
+import gin
+import pytest
+import tensorflow as tf
+
+
+def pytest_configure(config):
+    """Splits the CPU before any op fixes the devices of the process."""
+    del config
+    cpu = tf.config.list_physical_devices('CPU')[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture(scope='session')
+def two_replicas():
+    """One strategy for the whole session: a second one can mix up its collectives with the first."""
+    return tf.distribute.MirroredStrategy(['/cpu:0', '/cpu:1'])
+
+
+@pytest.fixture(scope='session')
+def one_device():
+    """The strategy of a run on one device."""
+    return tf.distribute.OneDeviceStrategy('/cpu:0')
+
+
+@pytest.fixture(autouse=True)
+def clean_gin():
+    """Leaves no binding behind for the next test."""
+    yield
+    gin.clear_config()
+
+
+@pytest.fixture(autouse=True)
+def float32_policy():
+    """Leaves no precision policy behind for the next test."""
+    import tf_keras as keras
+
+    yield
+    keras.mixed_precision.set_global_policy('float32')

@@ -1,0 +1,69 @@
+"""Data order as a function of (seed, position)."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from garden.core.errors import UserError
+from garden.core.feed import Feed, example_seed, shuffled
+
+
+def take(dataset, count):
+    return [int(x) for x in dataset.take(count)]
+
+
+def test_a_feed_started_at_a_later_step_yields_what_an_earlier_one_would_have():
+    whole = take(Feed(step=0).positions(6), 30)
+    assert take(Feed(step=2).positions(6), 18) == whole[12:]
+
+
+@pytest.mark.parametrize('pipelines, replicas', [(1, 2), (2, 2), (2, 4)])
+def test_pipelines_share_each_global_batch_without_overlap(pipelines, replicas):
+    batch, steps = 8, 3
+    parts = [
+        np.reshape(
+            take(Feed(replicas=replicas, pipelines=pipelines, pipeline=k).positions(batch),
+                 steps * batch // pipelines), (steps, -1))
+        for k in range(pipelines)
+    ]
+    together = np.concatenate(parts, axis=1)
+    np.testing.assert_array_equal(together, np.arange(steps * batch).reshape(steps, batch))
+
+
+def test_each_epoch_is_another_permutation():
+    size = 97
+    order = tf.map_fn(lambda p: shuffled(p, size, seed=3), tf.range(3 * size, dtype=tf.int64))
+    epochs = order.numpy().reshape(3, size)
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(size))
+    assert not np.array_equal(epochs[0], epochs[1])
+    assert not np.array_equal(epochs[0], np.arange(size))
+
+
+def test_another_seed_is_another_order():
+    positions = tf.range(50, dtype=tf.int64)
+    orders = [tf.map_fn(lambda p, s=s: shuffled(p, 50, s), positions).numpy() for s in (0, 1)]
+    assert not np.array_equal(*orders)
+
+
+def test_evaluation_covers_every_example_once_and_pads_to_whole_batches():
+    for replicas, pipelines in ((1, 1), (2, 1), (4, 2)):
+        seen = []
+        for k in range(pipelines):
+            feed = Feed(replicas=replicas, pipelines=pipelines, pipeline=k)
+            part = [int(p) for p in feed.evaluation_positions(10, 4)]
+            assert len(part) == 12 // pipelines
+            seen += part
+        assert sorted(seen) == list(range(12))
+
+
+def test_a_batch_that_cannot_be_shared_is_named():
+    with pytest.raises(UserError, match='batch of 10 cannot be shared by 4 replicas'):
+        Feed(replicas=4).per_replica(10)
+
+
+def test_example_seeds_differ_by_position_and_run():
+    a = example_seed(tf.constant(5, tf.int64), 0)
+    b = example_seed(tf.constant(6, tf.int64), 0)
+    c = example_seed(tf.constant(5, tf.int64), 1)
+    assert len({tuple(x.numpy()) for x in (a, b, c)}) == 3
