@@ -9,7 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from garden.cli.terminal import Terminal
-from garden.core.errors import UserError
+from garden.core.errors import UserError, user_error_in
 from garden.engine import config as config_lib
 from garden.engine.controller import Observer
 from garden.engine.experiment import Phase, Result, Runtime, experiment
@@ -35,19 +35,20 @@ def run(args: argparse.Namespace) -> int:
         if args.describe:
             from garden.cli.describe import describe
 
-            describe(config, strategy, args.model_dir)
+            describe(config, strategy, RunFolder(_path(args, config)))
             return 0
         return _launch(args, config, strategy)
     except Interrupted:
         return EXIT_STATUS
-    except UserError:
-        raise
     except Exception as error:
-        # A constructor that gin called raises through a proxy; a user's mistake hides inside.
-        mistake = config_lib.explain(error)
-        if mistake is None or args.debug:
+        if args.debug:
             raise
-        raise UserError(mistake) from error
+        # A constructor that gin called raises through a proxy; a user's mistake hides inside.
+        mistake = user_error_in(error)
+        message = str(mistake) if mistake else config_lib.explain(error)
+        if message is None:
+            raise
+        raise UserError(message) from error
 
 
 def _overrides(args: argparse.Namespace) -> list[str]:
@@ -95,8 +96,7 @@ def _open_folder(
     args: argparse.Namespace, config: config_lib.Config, strategy: tf.distribute.Strategy
 ) -> RunFolder:
     """Opens the run folder; one that holds another configuration is refused unless asked for."""
-    path = args.model_dir or Path('runs') / config.name
-    folder = RunFolder(path, write=strategy.extended.should_checkpoint)
+    folder = RunFolder(_path(args, config), write=strategy.extended.should_checkpoint)
     if folder.config.exists() and not args.allow_config_change:
         changes = config_lib.difference(folder.config.read_text(), config.text)
         if changes:
@@ -112,6 +112,10 @@ def _open_folder(
         devices = f'{strategy.num_replicas_in_sync} x {_device(strategy)}'
         folder.note_launch(command_line(), seed, devices)
     return folder
+
+
+def _path(args: argparse.Namespace, config: config_lib.Config) -> str | Path:
+    return args.model_dir or Path('runs') / config.name
 
 
 def _device(strategy: tf.distribute.Strategy) -> str:

@@ -15,3 +15,19 @@ def did_you_mean(word: str, known: Iterable[str], count: int = 3) -> str:
     """Returns ' Did you mean a, b?' for the nearest `known` words, or '' when none is near."""
     near = difflib.get_close_matches(word, sorted(known), n=count, cutoff=0.6)
     return f' Did you mean {", ".join(near)}?' if near else ''
+
+
+def user_error_in(error: BaseException | None) -> UserError | None:
+    """Returns the user's mistake at the root of an error, None if there is none.
+
+    Code that is traced for a tf.function or called by gin raises through wrappers that change the
+    message: the first error of the chain has it in one line.
+    """
+    found = None
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, UserError):
+            found = error
+        error = error.__cause__ or error.__context__
+    return found

@@ -68,7 +68,9 @@ class Feed:
             first = step * batch_size + start
             return tf.data.Dataset.range(first, first + share)
 
-        return tf.data.Dataset.range(self.step, tf.int64.max).flat_map(of_step)
+        positions = tf.data.Dataset.range(self.step, tf.int64.max).flat_map(of_step)
+        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        return positions.apply(endless)
 
     def evaluation_positions(self, size: int, batch_size: int) -> tf.data.Dataset:
         """Yields the positions of this pipeline's part of one pass over `size` examples, padded.
@@ -84,7 +86,8 @@ class Feed:
             first = step * batch_size + start
             return tf.data.Dataset.range(first, first + share)
 
-        return tf.data.Dataset.range(steps).flat_map(of_step)
+        count = tf.data.experimental.assert_cardinality(steps * share)
+        return tf.data.Dataset.range(steps).flat_map(of_step).apply(count)
 
 
 def shuffled(position: tf.Tensor, size: int, seed: int) -> tf.Tensor:

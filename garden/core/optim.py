@@ -174,10 +174,12 @@ def _apply(
     optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
 
 
-def learning_rate(optimizer: keras.optimizers.Optimizer) -> tf.Tensor:
-    """Returns the learning rate of the update that comes next."""
+def learning_rate(
+    optimizer: keras.optimizers.Optimizer, step: tf.Tensor | int | None = None
+) -> tf.Tensor:
+    """Returns the learning rate of the update that follows `step` updates, by default the next."""
     inner = getattr(optimizer, 'inner_optimizer', optimizer)
     schedule = getattr(inner, '_learning_rate', None)
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        return schedule(optimizer.iterations)
+        return schedule(optimizer.iterations if step is None else step)
     return tf.convert_to_tensor(optimizer.learning_rate)

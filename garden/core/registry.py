@@ -50,11 +50,12 @@ def register(kind: str, name: str) -> Callable[[_T], _T]:
             raise ValueError(
                 f'{kind}.{name} is registered twice: by {_place(known)} and by {_place(obj)}.'
             )
-        if known is None:
-            gin.register(name, module=kind)(obj)
-        else:  # The same definition once more: a reloaded module, a notebook cell run again.
-            with gin.config.interactive_mode():
+        with gin.unlock_config():  # A module may be imported after a configuration was finalised.
+            if known is None:
                 gin.register(name, module=kind)(obj)
+            else:  # The same definition once more: a reloaded module, a notebook cell run again.
+                with gin.config.interactive_mode():
+                    gin.register(name, module=kind)(obj)
         table[name] = obj
         return obj
 

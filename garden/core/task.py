@@ -112,6 +112,11 @@ class Task(tf.Module, abc.ABC):
         del step
         return {}
 
+    def draw_batch(self, batch: Batch) -> Mapping[str, np.ndarray]:
+        """Returns what a training batch looks like: uint8 images [H, W, 3] by name."""
+        del batch
+        return {}
+
     def initialize(self) -> None:
         """Runs once before the first step of a run that has no checkpoint, after any warm start."""
 

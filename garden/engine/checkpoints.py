@@ -10,7 +10,7 @@ from absl import logging
 
 from garden.core.errors import UserError
 
-_UNREADABLE = (tf.errors.OpError, IndexError, ValueError)
+_UNREADABLE = (tf.errors.OpError, IndexError)
 
 
 class Checkpoints:
@@ -110,14 +110,13 @@ class Checkpoints:
         Raises:
           UserError: if the checkpoint lacks something that the task has.
         """
-        with self._strategy.scope():
-            status = self._checkpoint.restore(path)
         try:
+            with self._strategy.scope():
+                status = self._checkpoint.restore(path)
             status.assert_existing_objects_matched()
-        except AssertionError as error:
+        except (AssertionError, ValueError) as error:
             raise UserError(
-                f'{path} does not fit this configuration: it has no value for '
-                f'{_unmatched(error)}. '
+                f'{path} does not fit this configuration: {_mismatch(error)}. '
                 'Start in another --model_dir.'
             ) from error
         # Silences the warnings about the save counter and the like at the end of the process.
@@ -148,10 +147,10 @@ def warm_start(
             try:
                 status = tf.train.Checkpoint(task=part).restore(source)
                 status.assert_existing_objects_matched()
-            except AssertionError as error:
+            except (AssertionError, ValueError) as error:
                 raise UserError(
                     f'phase.warm_start: {attribute!r} of {type(task).__name__} cannot be filled '
-                    f'from {source}: no value for {_unmatched(error)}.'
+                    f'from {source}: {_mismatch(error)}.'
                 ) from error
             status.expect_partial()
 
@@ -168,10 +167,12 @@ def _variables(objects: dict[str, tf.Module]) -> list[tf.Variable]:
     return list(found.values())
 
 
-def _unmatched(error: AssertionError) -> str:
-    """Returns the names of a few variables out of TensorFlow's long complaint about them."""
+def _mismatch(error: AssertionError | ValueError) -> str:
+    """Returns the gist of TensorFlow's complaint: variables without a value, or other shapes."""
     names = dict.fromkeys(re.findall(r"Variable '([^':]+)", str(error)))
-    return ', '.join(list(names)[:3]) or _reason(error)
+    if isinstance(error, AssertionError) and names:
+        return f'it has no value for {", ".join(list(names)[:3])}'
+    return _reason(error)
 
 
 def _reason(error: BaseException) -> str:

@@ -24,7 +24,7 @@ from garden.engine.run_folder import RunFolder
 from garden.engine.targets import Target
 from garden.engine.trainer import Trainer
 
-MODES = ('train_and_eval', 'train', 'eval', 'continuous_eval')
+MODES = ('train_and_eval', 'train', 'eval', 'continuous_eval', 'describe')
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
 
 
@@ -102,7 +102,7 @@ class Runtime:
     Attributes:
       strategy: the strategy of the whole run.
       folder: where the run leaves its files.
-      mode: one of `MODES`.
+      mode: one of `MODES`; 'describe' builds every phase and trains none.
       observers: told of all that happens; made for each phase by a function of phase and trainer.
       interruption: tells when to stop.
       built: called once each task is built, e.g. to report bindings that nothing used.
@@ -140,7 +140,11 @@ def experiment(
     names = [phase.name for phase in phases]
     if len(set(names)) < len(names):
         raise UserError(f'Two phases have one name: {", ".join(names)}. Give each its own.')
-    if runtime.mode == 'train_and_eval' or runtime.mode == 'train':
+    if runtime.mode == 'describe':
+        for phase in phases:
+            build(runtime, phase, seed)
+        return []
+    if runtime.mode in ('train_and_eval', 'train'):
         return [_train(runtime, phase, names[:i], seed) for i, phase in enumerate(phases)]
     evaluate = _evaluate if runtime.mode == 'eval' else _evaluate_continuously
     return [evaluate(runtime, phases[-1], seed)]

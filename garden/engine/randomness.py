@@ -1,7 +1,5 @@
 """Every random draw of a step is a function of (seed, step, replica, call): nothing to checkpoint."""
 
-from collections.abc import Callable, Sequence
-
 import tensorflow as tf
 import tf_keras as keras
 
@@ -27,29 +25,28 @@ class Reseeder:
 
     tf_keras leaves these generators out of checkpoints; set at the top of each replica step, they
     need not be there.
+
+    Raises:
+      RuntimeError: if a layer was built before `enable`, so that its draws cannot be set.
     """
 
     def __init__(self, module: tf.Module):
-        self._generators = _generators(module)
+        self._sources = [
+            layer._random_generator
+            for layer in module.submodules
+            if isinstance(layer, keras.__internal__.layers.BaseRandomLayer)
+        ]
+        if any(source._rng_type != source.RNG_STATEFUL for source in self._sources):
+            raise RuntimeError(
+                'A random layer was made before garden.engine.randomness.enable() was called: '
+                'its draws could not be repeated.'
+            )
 
     def __call__(self, seed: tf.Tensor) -> None:
         """Makes the draws that follow on this replica a function of `seed` (int32[2])."""
         key = tf.bitcast(seed, tf.int64)
-        for number, generator in enumerate(self._generators()):
+        for number, source in enumerate(self._sources):
+            source._maybe_init()
             # The counter has 128 bits; the layer's number fills the upper half, so that the streams
             # of two layers never meet.
-            generator.reset_from_key_counter(key, tf.constant([0, number], tf.int64))
-
-
-def _generators(module: tf.Module) -> Callable[[], Sequence[tf.random.Generator]]:
-    layers = [
-        layer
-        for layer in module.submodules
-        if isinstance(layer, keras.__internal__.layers.BaseRandomLayer)
-    ]
-
-    def built() -> Sequence[tf.random.Generator]:
-        generators = (layer._random_generator._generator for layer in layers)
-        return [generator for generator in generators if generator is not None]
-
-    return built
+            source._generator.reset_from_key_counter(key, tf.constant([0, number], tf.int64))

@@ -16,6 +16,7 @@ from garden.core.task import Batch, ReplicaStep, Task
 from garden.engine import randomness
 
 MASK = 'mask'
+_REPEAT = 'Training data goes on without end: add .repeat() in the task or its data loader.'
 
 
 class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
@@ -76,7 +77,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         step = int(self.global_step.numpy())
         seed = self.seed if seed is None else seed
         self.train_dataset = self.strategy.distribute_datasets_from_function(
-            lambda context: _infinite(self.task.train_data(Feed.of(context, seed, step)))
+            lambda context: _endless(self.task.train_data(Feed.of(context, seed, step)))
         )
 
     def open_evaluation_data(self) -> None:
@@ -86,6 +87,13 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         )
 
     # Training.
+
+    def train(self, num_steps: tf.Tensor) -> dict[str, tf.Tensor] | None:
+        """Takes `num_steps` steps; returns the means of their scalars and the task's gauges."""
+        try:
+            return super().train(num_steps)
+        except tf.errors.OutOfRangeError as error:
+            raise UserError(f'The training data has ended. {_REPEAT}') from error
 
     def train_loop_begin(self) -> None:
         """Forgets the scalars of the loop before."""
@@ -201,16 +209,11 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         return metrics
 
 
-def _infinite(dataset: tf.data.Dataset) -> tf.data.Dataset:
+def _endless(dataset: tf.data.Dataset) -> tf.data.Dataset:
     cardinality = int(dataset.cardinality())
-    if cardinality == tf.data.INFINITE_CARDINALITY or cardinality == tf.data.UNKNOWN_CARDINALITY:
-        return dataset
-    if cardinality > 2**40:  # Counted in steps to the end of int64: without end for every purpose.
-        return dataset
-    raise UserError(
-        f'The training data ends after {cardinality} batches; training data has to go on without '
-        'end: add .repeat() in the task or its data loader.'
-    )
+    if cardinality >= 0:
+        raise UserError(f'The training data ends after {cardinality} batches. {_REPEAT}')
+    return dataset
 
 
 def _batch_size(batch: Batch, strategy: tf.distribute.Strategy) -> int:

@@ -21,7 +21,7 @@ def learning_curves(
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure = canvas.new(4.2 * columns, 2.9 * rows)
-    colours = {'train': canvas.ACCENT, 'eval': canvas.SECOND}
+    colours = {'train': canvas.ACCENT, 'eval': canvas.SECOND, 'schedule': canvas.ACCENT}
     for i, (title, curves) in enumerate(panels.items()):
         axes = figure.add_subplot(rows, columns, i + 1)
         for name, (steps, values) in curves.items():

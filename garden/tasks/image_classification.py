@@ -170,6 +170,17 @@ class ImageClassification(Task):
             drawn['mistakes'] = classification.mistakes(worst, names)
         return drawn
 
+    def draw_batch(self, batch: Batch) -> Mapping[str, np.ndarray]:
+        """Draws the first images of a batch with their labels."""
+        from garden.figures.grid import image_grid
+
+        images = self._train_data.denormalize(batch['image'][:25].numpy())
+        labels = batch['label'][:25].numpy()
+        if labels.ndim == 2:
+            labels = labels.argmax(axis=1)
+        names = self._train_data.class_names
+        return {'batch': image_grid(list(images), [names[label] for label in labels])}
+
     def signatures(self) -> Mapping[str, Callable[..., Any]]:
         """Exports normalised images to logits."""
         shape = [None, *self._train_data.image_shape]

@@ -68,7 +68,7 @@ class Toy(Task):
 
     def train_step(self, batch, seed):
         def loss_fn(part):
-            predicted = self.model(part['x'], training=True)
+            predicted = tf.cast(self.model(part['x'], training=True), tf.float32)
             loss = tf.reduce_mean(tf.square(predicted - part['y']))
             return loss, {'loss': loss}
 

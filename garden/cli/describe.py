@@ -1,0 +1,125 @@
+"""`--describe`: what an experiment would train, on what and how, without training it."""
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from rich.console import Console
+from rich.table import Table
+
+from garden.core import optim
+from garden.core.errors import UserError
+from garden.core.feed import Feed
+from garden.core.task import Task
+from garden.engine.complexity import complexity
+from garden.engine.config import Config
+from garden.engine.experiment import Phase, Runtime, experiment
+from garden.engine.run_folder import RunFolder
+from garden.engine.trainer import Trainer
+from garden.figures import png
+from garden.figures.curves import learning_curves
+
+_SAMPLES = 400
+
+
+def describe(config: Config, strategy: tf.distribute.Strategy, folder: RunFolder) -> None:
+    """Prints configuration, models and input of every phase, and draws schedules and a batch.
+
+    Raises:
+      UserError: if a setting is read by nothing, after everything was shown.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(config.text.strip(), markup=False)
+
+    def built(phase: Phase, trainer: Trainer) -> None:
+        console.print(f'\n[bold]Phase {phase.name}[/]: {type(trainer.task).__name__}')
+        _models(console, trainer.task)
+        pictures = _schedules(console, phase, trainer.task)
+        pictures |= _input(console, trainer.task, strategy)
+        for name, picture in pictures.items():
+            path = folder.pictures / f'{phase.name}_{name}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png.encode(picture))
+            console.print(f'drawn: {path}')
+
+    experiment(Runtime(strategy=strategy, folder=folder, mode='describe', built=built))
+    unused = config.unused()
+    if unused:
+        more = f' (and {len(unused) - 1} more)' if len(unused) > 1 else ''
+        raise UserError(f'{unused[0]}: nothing reads this setting{more}.')
+
+
+def _models(console: Console, task: Task) -> None:
+    for name, (model, *specs) in task.models().items():
+        counted = complexity(model, *specs)
+        shapes = ', '.join(str(list(spec.shape)) for spec in specs)
+        table = Table(title=f'{name}, for {shapes}', title_justify='left', title_style='bold')
+        for heading in ('part', 'output', 'parameters', 'multiply-adds', 'activations'):
+            table.add_column(heading, justify='left' if heading in ('part', 'output') else 'right')
+        for row in counted.rows:
+            table.add_row(
+                row.name,
+                'x'.join(str(n) for n in (row.output_shape or ())[1:]),
+                f'{row.parameters:,}',
+                f'{row.multiply_adds:,}',
+                f'{row.activations:,}',
+            )
+        table.add_section()
+        table.add_row(
+            'total',
+            '',
+            f'{counted.parameters:,}',
+            f'{counted.multiply_adds:,}',
+            f'{counted.activations:,}',
+        )
+        console.print(table)
+        if counted.fixed_parameters:
+            console.print(f'{counted.fixed_parameters:,} more values are kept but not trained.')
+        for remark in counted.uncertain:
+            console.print(f'not counted in full: {remark}')
+
+
+def optimizers(task: Task) -> dict[str, keras.optimizers.Optimizer]:
+    """Returns the optimizers that a task owns, by attribute."""
+    found = {}
+    for name, child in task._trackable_children().items():
+        parts = child._trackable_children().items() if _is_container(child) else [('', child)]
+        for key, part in parts:
+            if isinstance(part, keras.optimizers.Optimizer):
+                found[f'{name}.{key}' if key else name] = part
+    return found
+
+
+def _is_container(child: object) -> bool:
+    return isinstance(child, (dict, list, tuple))
+
+
+def _schedules(console: Console, phase: Phase, task: Task) -> dict[str, np.ndarray]:
+    """Prints each optimizer's settings; draws its learning rate over the phase."""
+    pictures = {}
+    for name, optimizer in optimizers(task).items():
+        settings = {k: v for k, v in optimizer.get_config().items() if not isinstance(v, dict)}
+        shown = ', '.join(f'{key}={value}' for key, value in settings.items())
+        console.print(f'{name}: {type(optimizer).__name__}({shown})', markup=False)
+        steps = np.unique(np.linspace(0, phase.train_steps - 1, _SAMPLES).astype(np.int64))
+        rates = [float(optim.learning_rate(optimizer, step)) for step in steps]
+        panel = {'learning rate': {'schedule': (steps.tolist(), rates)}}
+        pictures[f'schedule_{name}'] = learning_curves(panel)
+    return pictures
+
+
+def _input(
+    console: Console, task: Task, strategy: tf.distribute.Strategy
+) -> dict[str, np.ndarray]:
+    """Prints what a training batch holds and draws the first one."""
+    data = task.train_data(Feed(replicas=strategy.num_replicas_in_sync))
+    for path, spec in _leaves(data.element_spec):
+        console.print(f'input {path}: {spec.dtype.name} {list(spec.shape)} on each replica', markup=False)
+    return dict(task.draw_batch(next(iter(data))))
+
+
+def _leaves(spec: object) -> list[tuple[str, tf.TensorSpec]]:
+    if isinstance(spec, dict):
+        return [(f'{key}{path}', leaf) for key, part in spec.items() for path, leaf in _leaves(part)]
+    if isinstance(spec, tuple):
+        return [(f'[{i}]{path}', leaf) for i, part in enumerate(spec) for path, leaf in _leaves(part)]
+    return [('', spec)]
