@@ -34,7 +34,10 @@ def describe(config: Config, strategy: tf.distribute.Strategy, folder: RunFolder
         console.print(f'\n[bold]Phase {phase.name}[/]: {type(trainer.task).__name__}')
         _models(console, trainer.task)
         pictures = _schedules(console, phase, trainer.task)
-        pictures |= _input(console, trainer.task, strategy)
+        try:
+            pictures |= _input(console, trainer.task, strategy)
+        except UserError as error:  # Data that are not there need not keep the rest from view.
+            console.print(f'input: {error}', markup=False)
         for name, picture in pictures.items():
             path = folder.pictures / f'{phase.name}_{name}.png'
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -43,12 +43,20 @@ def run(args: argparse.Namespace) -> int:
     except Exception as error:
         if args.debug:
             raise
-        # A constructor that gin called raises through a proxy; a user's mistake hides inside.
         mistake = user_error_in(error)
-        message = str(mistake) if mistake else config_lib.explain(error)
-        if message is None:
-            raise
-        raise UserError(message) from error
+        if mistake is not None:
+            raise UserError(str(mistake)) from error
+        if isinstance(error, (ValueError, TypeError)) and _constructing(error):
+            raise UserError(f'{config_lib.explain(error)}. --debug shows where.') from error
+        raise
+
+
+def _constructing(error: Exception) -> bool:
+    """Whether gin was making a part of the experiment: a value that it was given must be wrong.
+
+    Gin names each call it was in; one of them is always the experiment itself.
+    """
+    return str(error).count('In call to configurable') > 1
 
 
 def _overrides(args: argparse.Namespace) -> list[str]:
@@ -97,7 +105,7 @@ def _open_folder(
 ) -> RunFolder:
     """Opens the run folder; one that holds another configuration is refused unless asked for."""
     folder = RunFolder(_path(args, config), write=strategy.extended.should_checkpoint)
-    if folder.config.exists() and not args.allow_config_change:
+    if folder.begun and not args.allow_config_change:
         changes = config_lib.difference(folder.config.read_text(), config.text)
         if changes:
             more = f' and {len(changes) - 1} more' if len(changes) > 1 else ''

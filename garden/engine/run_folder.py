@@ -63,6 +63,11 @@ class RunFolder:
         """The folder of PNG files."""
         return self.path / 'pictures'
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a state to continue from."""
+        return any(self.path.glob('*/checkpoints/*.index'))
+
     def checkpoints(self, phase: str) -> epath.Path:
         """The folder of a phase's last checkpoints."""
         return self.path / phase / 'checkpoints'

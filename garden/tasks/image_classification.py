@@ -22,9 +22,8 @@ _MAX_CONFUSION = 200
 class Images(Protocol):
     """Batches of {'image': float32 [b, h, w, 3], 'label': int32 [b]}, as the data loaders make."""
 
-    num_classes: int
-    class_names: Sequence[str]
-    image_shape: tuple[int, int, int]
+    image_size: int
+    class_names: Sequence[str] | None
 
     def __call__(self, feed: Feed) -> tf.data.Dataset:
         """Returns the batches of one replica."""
@@ -70,7 +69,10 @@ class ImageClassification(Task):
         self._micro_batches = micro_batches
         self._mistakes = mistakes
         self.model = model
-        classes = self._build_model()
+        size = train_data.image_size
+        self._image_shape = (size, size, 3)
+        classes = model(keras.Input(self._image_shape)).shape[-1]
+        self._names = [str(i) for i in range(classes)]
         self.optimizer = optim.prepare(optimizer, model.trainable_variables, model)
         self.average = None
         if average_decay is not None:
@@ -84,24 +86,27 @@ class ImageClassification(Task):
         if classes <= _MAX_CONFUSION:
             self._confusion = ConfusionMatrix(classes, mistakes)
 
-    def _build_model(self) -> int:
-        """Makes the model's variables; returns the number of classes it tells apart."""
-        logits = self.model(keras.Input(self._train_data.image_shape))
-        classes = logits.shape[-1]
-        if classes != self._eval_data.num_classes:
-            raise UserError(
-                f'The model tells {classes} classes apart, the data has '
-                f"{self._eval_data.num_classes}: set the model's num_classes."
-            )
-        return classes
-
     def train_data(self, feed: Feed) -> tf.data.Dataset:
         """See the base class."""
-        return self._train_data(feed)
+        return self._checked(self._train_data)(feed)
 
     def eval_data(self, feed: Feed) -> tf.data.Dataset:
         """See the base class."""
-        return self._eval_data(feed)
+        return self._checked(self._eval_data)(feed)
+
+    def _checked(self, data: Images) -> Images:
+        """Makes sure that the model and the data have the same classes.
+
+        Not in the constructor: a task can be built, described and exported where its data are not.
+        """
+        names = data.class_names
+        if names is not None and len(names) != len(self._names):
+            raise UserError(
+                f'The model tells {len(self._names)} classes apart, the data has {len(names)}: '
+                "set the model's num_classes."
+            )
+        self._names = list(names or self._names)
+        return data
 
     def train_step(self, batch: Batch, seed: tf.Tensor) -> Scalars:
         """See the base class."""
@@ -149,7 +154,7 @@ class ImageClassification(Task):
 
     def models(self) -> Mapping[str, tuple[Callable[..., Any], tf.TensorSpec]]:
         """See the base class."""
-        shape = [1, *self._train_data.image_shape]
+        shape = [1, *self._image_shape]
         return {'model': (self.model, tf.TensorSpec(shape, tf.float32))}
 
     def pictures(self, step: int) -> Mapping[str, np.ndarray]:
@@ -160,7 +165,7 @@ class ImageClassification(Task):
         # Matplotlib costs a second to import, which a run that draws nothing need not pay.
         from garden.figures import classification
 
-        names = self._eval_data.class_names
+        names = self._names
         drawn = {'confusion': classification.confusion(self._confusion.counts, names)}
         if self._confusion.worst:
             worst = [
@@ -178,12 +183,11 @@ class ImageClassification(Task):
         labels = batch['label'][:25].numpy()
         if labels.ndim == 2:
             labels = labels.argmax(axis=1)
-        names = self._train_data.class_names
-        return {'batch': image_grid(list(images), [names[label] for label in labels])}
+        return {'batch': image_grid(list(images), [self._names[label] for label in labels])}
 
     def signatures(self) -> Mapping[str, Callable[..., Any]]:
         """Exports normalised images to logits."""
-        shape = [None, *self._train_data.image_shape]
+        shape = [None, *self._image_shape]
 
         @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name='image')])
         def classify(image: tf.Tensor) -> Mapping[str, tf.Tensor]:
