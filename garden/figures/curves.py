@@ -38,6 +38,7 @@ def learning_curves(
             )
         axes.set_title(title, color=canvas.INK)
         axes.set_xlabel('step')
+        axes.locator_params(axis='x', nbins=5)
         axes.grid(color=canvas.FAINT, linewidth=0.6)
         axes.spines[['top', 'right']].set_visible(False)
         if len(axes.get_legend_handles_labels()[0]) > 1:

@@ -1,0 +1,26 @@
+"""The experiments and models that the conformance tests run over."""
+
+import pytest
+
+from garden import registry
+from garden.engine import experiments
+
+EXPERIMENTS = {experiment.name: experiment for experiment in experiments.catalogue()}
+NAMES = sorted(EXPERIMENTS)
+# Tracing a full-sized network takes long; the siblings go through the same code.
+TRAINED = [
+    name if EXPERIMENTS[name].header.offline else pytest.param(name, marks=pytest.mark.slow)
+    for name in NAMES
+]
+MODELS = registry.names('models')
+
+
+def experiment_with(model: str) -> str:
+    """Returns the smallest experiment that uses a model: an offline one if there is any."""
+    from garden.engine import config
+
+    order = sorted(NAMES, key=lambda name: not EXPERIMENTS[name].header.offline)
+    for name in order:
+        if f'@models.{model}' in config.load(name).text:
+            return name
+    raise AssertionError(f'No experiment uses models.{model}: every model comes with one.')

@@ -1,0 +1,53 @@
+"""Experiments built small, from their own files."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+_SOURCE = re.compile(r'^(\S+) = @(?:\w+/)*sources\.\w+\(\)$', re.MULTILINE)
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """Returns a function that runs an experiment shrunk by base/smoke.gin.
+
+    Its data are real where they need no download, else made up.
+    """
+    from garden.engine import config, experiments
+    from garden.engine.experiment import Runtime, experiment
+    from garden.engine.run_folder import RunFolder
+
+    def run(name, strategy, mode='train_and_eval', shrink=True, overrides=()):
+        path = experiments.find(name)
+        changes = ["include 'base/smoke.gin'"] if shrink else []
+        if shrink and not experiments.header(path).offline:
+            text = config.load(name).text
+            changes += [f'{key} = @sources.synthetic()' for key in _SOURCE.findall(text)]
+        loaded = config.load(name, [*changes, *overrides])
+        trainers = []
+        run_folder = RunFolder(tmp_path / 'run')
+        run_folder.create()
+        results = experiment(
+            Runtime(
+                strategy=strategy,
+                folder=run_folder,
+                mode=mode,
+                built=lambda phase, trainer: trainers.append(trainer),
+            )
+        )
+        return results, trainers, loaded
+
+    return run
+
+
+@pytest.fixture(scope='session', autouse=True)
+def data_folder(tmp_path_factory):
+    """Prepares embedded data sets apart from the user's."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv('TFDS_DATA_DIR', str(tmp_path_factory.mktemp('data')))
+    yield
+    patch.undo()
