@@ -13,7 +13,6 @@ from garden.core.errors import UserError, did_you_mean
 
 STATUS_DONE = 0
 STATUS_MISTAKE = 2
-STATUS_INTERRUPTED = 42
 
 _EPILOG = """\
 exit status: 0 done; 2 a mistake of the user's, told in one line; 42 interrupted with everything saved,
@@ -116,13 +115,20 @@ def _main(args: argparse.Namespace) -> int:
     if args.experiment is None:
         raise UserError('Which experiment? Give --experiment=NAME; --list shows the names.')
 
-    from garden.engine import experiments
-
-    experiments.find(args.experiment)  # A misspelt name need not wait for TensorFlow.
     _set_environment(args.debug)
+    from garden.engine import config
+
+    overrides = [*args.gin]
+    if args.data_dir is not None:
+        overrides.append(f'data_dir = {args.data_dir!r}')
+    # Most mistakes are found here, before TensorFlow is imported.
+    loaded = config.load(args.experiment, overrides)
+    if args.print_config:
+        print(loaded.text, end='')
+        return STATUS_DONE
     from garden.cli.run import run
 
-    return run(args)
+    return run(args, loaded)
 
 
 def _set_environment(debug: bool) -> None:

@@ -22,14 +22,10 @@ from garden.figures import png
 from garden.report import curves
 
 
-def run(args: argparse.Namespace) -> int:
-    """Does what the command line asks for and returns the exit status."""
+def run(args: argparse.Namespace, config: config_lib.Config) -> int:
+    """Describes or runs the experiment that gin holds and returns the exit status."""
     logging.set_verbosity(logging.INFO if args.debug else logging.ERROR)
     tf.get_logger().setLevel('INFO' if args.debug else 'ERROR')
-    config = config_lib.load(args.experiment, _overrides(args))
-    if args.print_config:
-        print(config.text, end='')
-        return 0
     strategy = make_strategy(args.strategy, args.tpu, args.devices)
     try:
         if args.describe:
@@ -44,6 +40,10 @@ def run(args: argparse.Namespace) -> int:
         if args.debug:
             raise
         mistake = user_error_in(error)
+        if mistake is None and isinstance(error, OSError) and error.filename:
+            mistake = UserError(
+                f'{error.filename}: {error.strerror}. Mend that, then run the same command again.'
+            )
         if mistake is not None:
             raise UserError(str(mistake)) from error
         if isinstance(error, (ValueError, TypeError)) and _constructing(error):
@@ -57,13 +57,6 @@ def _constructing(error: Exception) -> bool:
     Gin names each call it was in; one of them is always the experiment itself.
     """
     return str(error).count('In call to configurable') > 1
-
-
-def _overrides(args: argparse.Namespace) -> list[str]:
-    overrides = list(args.gin)
-    if args.data_dir is not None:
-        overrides.append(f'data_dir = {args.data_dir!r}')
-    return overrides
 
 
 def _launch(

@@ -1,4 +1,4 @@
-"""What is registered where, read from the source text: no module is imported, TensorFlow least of all.
+"""What is registered where, read from source text: no module is imported, TensorFlow least of all.
 
 The scan finds every `@register('<kind>', '<name>')` in Garden and in each package that declares an
 entry point of the group `garden.systems`, with its parameters. It makes a name in a gin file enough
@@ -150,8 +150,8 @@ def _modules_of(module: str, path: Path) -> Iterator[tuple[str, Path]]:
 def _entries(module: str, path: Path) -> Iterator[Entry]:
     """Finds the registrations of one file.
 
-    Only decorators are parsed here, definitions when they are asked about: a hundred files take a few
-    milliseconds, and a file that is broken elsewhere does not hide the others.
+    Only decorators are parsed here, definitions when they are asked about: a hundred files take a
+    few milliseconds, and a file that is broken elsewhere does not hide the others.
     """
     text = path.read_text(encoding='utf-8', errors='replace')
     for match in _DECORATED.finditer(text):
@@ -199,7 +199,8 @@ def _gin_name(
     if isinstance(decorator, ast.Call):
         try:
             given = {k.arg or '': ast.literal_eval(k.value) for k in decorator.keywords}
-            given |= {'name_or_fn': ast.literal_eval(a) for a in decorator.args}
+            if decorator.args:
+                given['name_or_fn'] = ast.literal_eval(decorator.args[0])
         except ValueError:
             return None  # Not literal: only an import can tell.
     hidden = given.get('denylist') or ()

@@ -1,7 +1,7 @@
 """Names for tasks, models, data loaders, optimizers: one table in Python, the same names in gin.
 
-`register` leaves the class or function as it is, so that code which constructs it directly never picks
-up a gin binding; gin keeps an injecting twin under `<kind>.<name>`.
+`register` leaves the class or function as it is, so that code which constructs it directly never
+picks up a gin binding; gin keeps an injecting twin under `<kind>.<name>`.
 """
 
 import importlib
@@ -77,7 +77,8 @@ def get(kind: str, name: str) -> Callable[..., Any]:
         raise LookupError(
             f'No {kind}.{name} is registered.{did_you_mean(name, names(kind))} '
             f"`garden.names('{kind}')` lists all; a name from another package is known once its "
-            'module has been imported, or at once if the package declares a garden.systems entry point.'
+            'module has been imported, or at once if the package declares an entry point of the '
+            'group garden.systems.'
         )
     return table[name]
 

@@ -31,8 +31,8 @@ def summary(path: Path, name: str) -> str:
         node = _definition(_tree(path), name)
     except SyntaxError:
         return ''
-    lines = (node and ast.get_docstring(node) or '').splitlines()
-    return lines[0] if lines else ''
+    lines = (node and ast.get_docstring(node)) or ''
+    return lines.partition('\n')[0]
 
 
 def defines(path: Path, name: str) -> bool:
@@ -63,11 +63,11 @@ def parameters(module: str, name: str, files: Mapping[str, Path]) -> tuple[Param
         if node is None or len(node.decorator_list) > 1:
             return None
         return tuple(_arguments(node.args))
-    except (_Unknown, SyntaxError):
+    except (_UnknownError, SyntaxError):
         return None
 
 
-class _Unknown(Exception):
+class _UnknownError(Exception):
     """The source text cannot tell."""
 
 
@@ -88,7 +88,7 @@ def _definition(tree: ast.Module, name: str) -> _Definition | None:
 
 def _arguments(args: ast.arguments) -> list[Parameter]:
     if args.vararg or args.kwarg:
-        raise _Unknown
+        raise _UnknownError
     positional = [*args.posonlyargs, *args.args]
     padding = [None] * (len(positional) - len(args.defaults))
     defaults = [*padding, *args.defaults, *args.kw_defaults]
@@ -96,7 +96,7 @@ def _arguments(args: ast.arguments) -> list[Parameter]:
         Parameter(
             arg.arg,
             default is not None and ast.unparse(default) != 'gin.REQUIRED',
-            arg.annotation and ast.unparse(arg.annotation),
+            ast.unparse(arg.annotation) if arg.annotation else None,
         )
         for arg, default in zip([*positional, *args.kwonlyargs], defaults, strict=True)
     ]
@@ -107,7 +107,7 @@ class _Reader:
 
     def __init__(self, module: str, files: Mapping[str, Path]):
         if module not in files:
-            raise _Unknown
+            raise _UnknownError
         self.files = files
         self.module = module
         self.tree = _tree(files[module])
@@ -128,11 +128,11 @@ class _Reader:
         first, _, rest = dotted.partition('.')
         target = self._imported().get(first)
         if target is None:
-            raise _Unknown
+            raise _UnknownError
         # The import may have bound a module, or a class inside one.
         module, _, name = '.'.join(filter(None, (target, rest))).rpartition('.')
         if name == dotted and module == self.module:
-            raise _Unknown
+            raise _UnknownError
         return _Reader(module, self.files).find(name)
 
     def _imported(self) -> dict[str, str]:
@@ -166,7 +166,7 @@ def _constructor(reader: _Reader, node: ast.ClassDef) -> Sequence[Parameter] | N
     if '__init__' in methods:
         return _arguments(methods['__init__'].args)[1:]
     if '__new__' in methods:
-        raise _Unknown
+        raise _UnknownError
     for base in node.bases:
         found = reader.base(base)
         inherited = found and _constructor(*found)

@@ -18,7 +18,7 @@ from garden.core.task import Task
 from garden.engine import randomness
 from garden.engine.checkpoints import Checkpoints, step_of, warm_start
 from garden.engine.controller import Controller, Metrics, Observer
-from garden.engine.interruption import Interruption
+from garden.engine.interruption import Interrupted, Interruption
 from garden.engine.progress import Progress
 from garden.engine.run_folder import RunFolder
 from garden.engine.targets import Target
@@ -246,6 +246,8 @@ def _evaluate_continuously(runtime: Runtime, phase: Phase, seed: int) -> Result:
         metrics = controller.evaluate(phase.eval_steps)
         if step_of(path) >= phase.train_steps:
             break
+    if runtime.interruption.requested:
+        raise Interrupted
     return _result(phase, progress, metrics, map(Target.parse, phase.targets), start)
 
 

@@ -53,24 +53,17 @@ def _devices(count: int | None) -> list[str]:
 
 
 def _split_cpu(count: int) -> None:
-    if len(tf.config.list_logical_devices('CPU')) == count if _initialized() else False:
-        return
     cpu = tf.config.list_physical_devices('CPU')[0]
     try:
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * count
         )
     except RuntimeError as error:
-        raise UserError(
-            f'--devices={count}: the devices of this process are already fixed; '
-            'ask for them before TensorFlow runs its first op.'
-        ) from error
-
-
-def _initialized() -> bool:
-    from tensorflow.python.eager import context
-
-    return context.context()._initialized
+        if len(tf.config.list_logical_devices('CPU')) < count:
+            raise UserError(
+                f'--devices={count}: the devices of this process are already fixed; '
+                'ask for them before TensorFlow runs its first op.'
+            ) from error
 
 
 def _workers() -> int:

@@ -1,0 +1,229 @@
+"""The launcher as a user meets it: in processes of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from garden.cli.launch import main
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = (
+    '--experiment=regnety_mini',
+    '--gin=train_steps = 4',
+    '--gin=garden.phase.steps_per_loop = 2',
+    '--gin=garden.phase.eval_interval = 4',
+    '--gin=garden.phase.checkpoint_interval = 2',
+    '--gin=schedules.cosine.warmup_steps = 1',
+)
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    return tmp_path_factory.mktemp('data')
+
+
+@pytest.fixture
+def launch(tmp_path, data):
+    """Returns a function that runs the launcher in an empty folder."""
+
+    def run(*arguments, **variables):
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith('TF_')
+        }
+        environment |= {'TFDS_DATA_DIR': str(data), 'COLUMNS': '200', **variables}
+        return subprocess.run(
+            [sys.executable, str(ROOT / 'launch.py'), *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def within(tmp_path, data, monkeypatch, capfd):
+    """As `launch`, but in this process: TensorFlow is there already."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('TFDS_DATA_DIR', str(data))
+    monkeypatch.setenv('COLUMNS', '200')
+
+    def run(*arguments):
+        status = main(arguments)
+        captured = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, status, captured.out, captured.err)
+
+    return run
+
+
+def refused(done, *parts):
+    """Asserts that a user's mistake was told in one line with status 2."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert 'Traceback' not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith('error: ')
+    for part in parts:
+        assert part in lines[0]
+
+
+def test_a_run_leaves_everything_in_its_folder(launch, tmp_path):
+    done = launch(*QUICK)
+    assert done.returncode == 0, done.stderr
+    assert 'top1' in done.stdout
+    assert done.stderr == ''
+    folder = tmp_path / 'runs/regnety_mini'
+    for name in ('config.gin', 'operative_config.gin', 'run.json', 'metrics.jsonl'):
+        assert (folder / name).stat().st_size, name
+    summary = json.loads((folder / 'summary.json').read_text())
+    assert summary['phases'][0]['step'] == 4
+    assert 0 <= summary['phases'][0]['metrics']['top1'] <= 1
+    pictures = {path.name for path in (folder / 'pictures').glob('*.png')}
+    assert pictures >= {'main_confusion.png', 'main_learning_curves.png'}
+    assert list((folder / 'main/checkpoints').glob('ckpt-4.index'))
+    assert list((folder / 'main/best').glob('*.index'))
+    for kind in ('train', 'eval'):
+        assert list((folder / 'main/events' / kind).glob('events*'))
+    launches = json.loads((folder / 'run.json').read_text())['launches']
+    assert launches[0]['versions']['tensorflow']
+    assert launches[0]['seed'] == 0
+
+    copied = launch(f'--experiment={folder}/config.gin', '--model_dir=copy')
+    assert copied.returncode == 0, copied.stderr
+    ours = json.loads((tmp_path / 'copy/summary.json').read_text())['phases'][0]['metrics']
+    assert ours == summary['phases'][0]['metrics']
+
+
+def test_a_folder_continues_its_run_and_refuses_another(within, tmp_path):
+    assert within(*QUICK).returncode == 0
+    assert within(*QUICK).returncode == 0
+    folder = tmp_path / 'runs/regnety_mini'
+    assert len(json.loads((folder / 'run.json').read_text())['launches']) == 2
+    other = within(*QUICK, '--gin=optimizers.sgd.momentum = 0.5')
+    refused(other, 'holds a run of another configuration', 'momentum', '--allow_config_change')
+    allowed = within(
+        *QUICK, '--gin=optimizers.sgd.momentum = 0.5', '--allow_config_change', '--mode=eval'
+    )
+    assert allowed.returncode == 0, allowed.stderr
+
+
+def test_a_binding_that_nothing_reads_is_reported(within):
+    done = within(*QUICK, '--gin=trian/dataloaders.image_classification.flip = True')
+    assert done.returncode == 0, done.stderr
+    assert 'unused' in done.stdout
+    assert 'trian/dataloaders.image_classification.flip' in done.stdout
+
+
+def test_an_interrupted_run_leaves_with_status_42_and_goes_on(launch, tmp_path, data):
+    environment = os.environ | {'TFDS_DATA_DIR': str(data)}
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / 'launch.py'), *QUICK, '--gin=train_steps = 100000'],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if line.startswith('main 2/'):
+            process.terminate()
+            break
+    rest = process.communicate(timeout=120)
+    assert process.returncode == 42, rest
+    assert 'Run the same command to go on' in rest[0]
+    assert list((tmp_path / 'runs/regnety_mini/main/checkpoints').glob('*.index'))
+
+
+@pytest.mark.parametrize(
+    'arguments, parts',
+    [
+        ((), ['Which experiment?', '--list']),
+        (('--experiment=regnety_min',), ["no experiment 'regnety_min'", 'regnety_mini']),
+        (('--experimnet=regnety_mini',), ['There is no flag --experimnet', '--experiment']),
+        (('--experiment=regnety_mini', '--mode=trian'), ['--mode=trian', 'Did you mean', 'train']),
+        (
+            ('--experiment=regnety_mini', '--strategy=mirored'),
+            ['--strategy=mirored', 'Did you mean mirrored'],
+        ),
+        (('--experiment=regnety_mini', '--devices=two'), ['invalid int value']),
+    ],
+)
+def test_mistakes_on_the_command_line(within, arguments, parts):
+    refused(within(*arguments), *parts)
+
+
+@pytest.mark.parametrize(
+    'arguments, parts',
+    [
+        (
+            ('--gin=phase.trian_steps = 5',),
+            ["--gin 'phase.trian_steps = 5'", 'trian_steps', 'train_steps'],
+        ),
+        (('--gin=phase.train_steps = "five"',), ['train_steps', 'int']),
+        (('--strategy=tpu',), ['TPU']),
+        (('--tpu=local',), ['--tpu=local', 'no TPU support']),
+        (('--tpu=local', '--strategy=mirrored'), ['contradict']),
+        (('--mode=eval',), ['nothing to evaluate']),
+        (
+            ('--devices=2', '--gin=batch_size = 7'),
+            ['batch of 7 cannot be shared by 2 replicas'],
+        ),
+        (('--gin=models.regnety.variant = "400MF"',), ['400MF', '400mf']),
+        (('--gin=models.regnety.num_classes = 7',), ['7 classes', 'data has 10']),
+        (('--gin=sources.tfds.name = "digist"',), ['digist', 'digits']),
+    ],
+)
+def test_mistakes_that_show_later(within, arguments, parts):
+    refused(within('--experiment=regnety_mini', *arguments), *parts)
+
+
+def test_a_missing_data_set_names_command_and_sibling(within):
+    done = within('--experiment=regnety_200mf', '--gin=batch_size = 8')
+    refused(done, 'imagenet2012', 'is not prepared', 'download_and_prepare', 'regnety_mini')
+
+
+def test_debug_shows_the_traceback(launch):
+    done = launch('--experiment=regnety_min', '--debug')
+    assert done.returncode != 0
+    assert 'Traceback' in done.stderr
+
+
+@pytest.mark.parametrize('arguments', [('--help',), ('--list',), ('--list', '--json')])
+def test_help_and_list_answer_without_tensorflow(arguments):
+    code = (
+        'import sys\n'
+        'from garden.cli.launch import main\n'
+        'try:\n'
+        f'    main({list(arguments)!r})\n'
+        'except SystemExit:\n'
+        '    pass\n'
+        "assert 'tensorflow' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_two_devices_are_made_of_a_cpu(within):
+    done = within(*QUICK, '--devices=2')
+    assert done.returncode == 0, done.stderr
+    assert '2 x CPU' in done.stdout
+
+
+def test_the_resolved_configuration_is_printed(within):
+    done = within('--experiment=regnety_mini', '--print_config')
+    assert done.returncode == 0
+    assert "sources.tfds.name = 'digits'" in done.stdout
+
+
+def test_an_experiment_is_described(within, tmp_path):
+    done = within('--experiment=regnety_mini', '--describe')
+    assert done.returncode == 0, done.stderr
+    assert 'multiply-adds' in done.stdout
+    drawn = {path.name for path in (tmp_path / 'runs/regnety_mini/pictures').glob('*.png')}
+    assert drawn == {'main_batch.png', 'main_schedule_optimizer.png'}
