@@ -3,9 +3,9 @@
     python benchmarks/startup.py [--experiment=regnety_mini] [--rounds=3]
 
 Three processes take turns: one that only imports TensorFlow, one that launches the experiment for a
-single step, and one that runs `--list`. The launch reports, through metrics.jsonl, when its first step
-is done; how long tracing that step takes is measured in a fourth process. The goals: first step within
-the import plus the tracing plus 2 s; the list within 0.3 s.
+single step, and one that runs `--list`. The launch reports, through metrics.jsonl, when its first
+step is done; how long tracing that step takes is measured in a fourth process. The goals: first
+step within the import plus the tracing plus 2 s; the list within 0.3 s.
 """
 
 import argparse

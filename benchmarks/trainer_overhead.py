@@ -2,11 +2,11 @@
 
     python benchmarks/trainer_overhead.py [--experiment=regnety_mini] [--steps=50] [--rounds=7]
 
-Both loops train the same task on the same batches, taken in turn within one process. The bare loop is
-what one would write by hand: a tf.function around a tf.while_loop that draws a batch and calls the
-task's training step. The trainer adds the run's bookkeeping: seeds for each step and replica, means of
-the scalars, the step counter, Orbit's outer call. The figure is the ratio of the two times; its goal is
-at most 1.01.
+Both loops train the same task on the same batches, taken in turn within one process. The bare loop
+is what one would write by hand: a tf.function around a tf.while_loop that draws a batch and calls
+the task's training step. The trainer adds the run's bookkeeping: seeds for each step and replica,
+means of the scalars, the step counter, Orbit's outer call. The figure is the ratio of the two
+times; its goal is at most 1.01.
 """
 
 import argparse

@@ -20,7 +20,7 @@ def pytest_configure(config):
 
 @pytest.fixture(scope='session')
 def two_replicas():
-    """One strategy for the whole session: a second one can mix up its collectives with the first."""
+    """One strategy for the whole session: a second could mix up its collectives with these."""
     return tf.distribute.MirroredStrategy(['/cpu:0', '/cpu:1'])
 
 

@@ -110,19 +110,23 @@ def _schedules(console: Console, phase: Phase, task: Task) -> dict[str, np.ndarr
     return pictures
 
 
-def _input(
-    console: Console, task: Task, strategy: tf.distribute.Strategy
-) -> dict[str, np.ndarray]:
+def _input(console: Console, task: Task, strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
     """Prints what a training batch holds and draws the first one."""
     data = task.train_data(Feed(replicas=strategy.num_replicas_in_sync))
     for path, spec in _leaves(data.element_spec):
-        console.print(f'input {path}: {spec.dtype.name} {list(spec.shape)} on each replica', markup=False)
+        console.print(
+            f'input {path}: {spec.dtype.name} {list(spec.shape)} on each replica', markup=False
+        )
     return dict(task.draw_batch(next(iter(data))))
 
 
 def _leaves(spec: object) -> list[tuple[str, tf.TensorSpec]]:
     if isinstance(spec, dict):
-        return [(f'{key}{path}', leaf) for key, part in spec.items() for path, leaf in _leaves(part)]
+        return [
+            (f'{key}{path}', leaf) for key, part in spec.items() for path, leaf in _leaves(part)
+        ]
     if isinstance(spec, tuple):
-        return [(f'[{i}]{path}', leaf) for i, part in enumerate(spec) for path, leaf in _leaves(part)]
+        return [
+            (f'[{i}]{path}', leaf) for i, part in enumerate(spec) for path, leaf in _leaves(part)
+        ]
     return [('', spec)]

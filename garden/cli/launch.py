@@ -15,8 +15,8 @@ STATUS_DONE = 0
 STATUS_MISTAKE = 2
 
 _EPILOG = """\
-exit status: 0 done; 2 a mistake of the user's, told in one line; 42 interrupted with everything saved,
-run the same command again to go on.
+exit status: 0 done; 2 a mistake of the user's, told in one line; 42 interrupted with everything
+saved, run the same command again to go on.
 """
 
 # The choices are spelled out here because the modules that define them import TensorFlow.
@@ -30,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f'{message}. --help lists the flags.')
 
-    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+    def parse_args(self, args=None, namespace=None):
         known, unknown = self.parse_known_args(args, namespace)
         if unknown:
             flag = unknown[0].split('=')[0]
@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
         help='continue a run folder with another configuration',
     )
     where = parser.add_argument_group('where')
-    where.add_argument('--tpu', metavar='NAME', help="a TPU's name, its grpc:// address, or 'local'")
+    where.add_argument(
+        '--tpu', metavar='NAME', help="a TPU's name, its grpc:// address, or 'local'"
+    )
     where.add_argument('--strategy', default='auto', help=' | '.join(_STRATEGIES))
     where.add_argument(
         '--devices', type=int, metavar='N', help='use N devices; on a CPU, make N of it'

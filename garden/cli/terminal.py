@@ -109,7 +109,6 @@ class PhaseLine:
         self._phase = phase
         self._start_step = step
         self._start = time.perf_counter()
-        self._bar = None
         if progress is not None:
             self._bar = progress.add_task(
                 phase.name, total=phase.train_steps, completed=step, shown='starting'
@@ -140,7 +139,9 @@ class PhaseLine:
 
 
 def _plain_table(title: str) -> Table:
-    table = Table(title=title, title_justify='left', title_style='bold', show_header=False, box=None)
+    table = Table(
+        title=title, title_justify='left', title_style='bold', show_header=False, box=None
+    )
     table.add_column(style='dim', no_wrap=True)
     table.add_column(overflow='fold')
     return table

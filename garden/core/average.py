@@ -16,8 +16,8 @@ class MovingAverage(tf.Module):
       variables: the floating-point variables to average; others are left out.
       decay: d above, between 0 and 1.
       interval: steps between two updates; a published decay belongs to its interval.
-      warm_up: with True, d is min(decay, (1 + n) / (10 + n)) at the n-th update, so that a short run
-        does not average its own initial weights.
+      warm_up: with True, d is min(decay, (1 + n) / (10 + n)) at the n-th update, so that a short
+        run does not average its own initial weights.
     """
 
     def __init__(
@@ -38,8 +38,7 @@ class MovingAverage(tf.Module):
         self._interval = interval
         self._warm_up = warm_up
         self.shadows = [
-            tf.Variable(v, trainable=False, name='average')
-            for v in self._variables.items
+            tf.Variable(v, trainable=False, name='average') for v in self._variables.items
         ]
 
     def update(self, step: tf.Tensor) -> None:
@@ -87,4 +86,3 @@ class _Untracked:
 
     def __init__(self, items: Sequence[tf.Variable]):
         self.items = items
-

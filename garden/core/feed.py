@@ -1,9 +1,9 @@
 """What an input pipeline must know of the run that it feeds, and the order in which it reads.
 
-The order of the examples, and with it every augmentation, is a function of (seed, position): position
-p counts the examples that the whole run has seen before, over all epochs and all hosts. A pipeline
-started at step s therefore yields what an uninterrupted one would yield from there on, whatever the
-number of hosts and replicas, and no checkpoint has to hold a shuffle buffer.
+The order of the examples, and with it every augmentation, is a function of (seed, position):
+position p counts the examples that the whole run has seen before, over all epochs and all hosts. A
+pipeline started at step s therefore yields what an uninterrupted one would yield from there on,
+whatever the number of hosts and replicas, and no checkpoint has to hold a shuffle buffer.
 """
 
 import dataclasses
@@ -75,8 +75,8 @@ class Feed:
     def evaluation_positions(self, size: int, batch_size: int) -> tf.data.Dataset:
         """Yields the positions of this pipeline's part of one pass over `size` examples, padded.
 
-        The pass is padded to whole global batches, so that shapes are static and all pipelines yield
-        equally many: a position of `size` or more is padding and must not be counted.
+        The pass is padded to whole global batches, so that shapes are static and all pipelines
+        yield equally many: a position of `size` or more is padding and must not be counted.
         """
         share = self.per_replica(batch_size) * (self.replicas // self.pipelines)
         start = self.pipeline * share
@@ -101,5 +101,5 @@ def shuffled(position: tf.Tensor, size: int, seed: int) -> tf.Tensor:
 
 
 def example_seed(position: tf.Tensor, seed: int) -> tf.Tensor:
-    """Returns the int64[2] seed from which the augmentation of the example at `position` is drawn."""
+    """Returns the int64[2] seed of the augmentation of the example at `position`."""
     return tf.stack([tf.constant(seed, tf.int64), position])

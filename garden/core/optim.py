@@ -1,4 +1,4 @@
-"""How tasks prepare optimizers and apply gradients: the one place that knows of replicas and scales.
+"""How tasks prepare optimizers and apply gradients: the one place that knows of replicas.
 
 The loss that a task computes is the mean over its replica's examples. Gradients are divided by the
 number of replicas before the optimizer sums them, so the update is that of the mean over the global
@@ -32,7 +32,8 @@ def prepare(
 
     Args:
       optimizer: the optimizer; its attribute `no_decay`, if any, names what weight decay spares:
-        'norm' (scales and offsets of normalisation layers) and 'bias' (vectors added by other layers).
+        'norm' (scales and offsets of normalisation layers) and 'bias' (vectors that other layers
+        add).
       variables: the variables it will train.
       model: the module that owns them; needed to tell which belong to normalisation layers.
 
@@ -56,7 +57,7 @@ def undecayed(model: tf.Module, spared: Iterable[str]) -> list[tf.Variable]:
     if unknown := spared - {'norm', 'bias'}:
         raise ValueError(f"no_decay names {sorted(unknown)}; it knows 'norm' and 'bias'.")
     layers = [module for module in model.submodules if isinstance(module, keras.layers.Layer)]
-    found = {}
+    found: dict[Any, tf.Variable] = {}
     for layer in layers:
         if 'norm' in spared and isinstance(layer, NORMALIZATION):
             found.update((v.ref(), v) for v in layer.trainable_variables)
@@ -88,8 +89,8 @@ def minimize(
 ) -> Scalars:
     """Takes one optimizer step on `batch`, in equal parts one after the other if asked.
 
-    With `micro_batches` = n, the gradients of n parts are averaged before the one update: the result
-    is that of the whole batch (batch statistics excepted, which are those of a part), at the
+    With `micro_batches` = n, the gradients of n parts are averaged before the one update: the
+    result is that of the whole batch (batch statistics excepted, which are those of a part), at the
     activation memory of a part.
 
     Args:

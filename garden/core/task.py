@@ -1,8 +1,8 @@
 """The contract that a research system fulfils: its data, its state, one step of its training.
 
 A task owns models, optimizers and random state as attributes; everything that hangs on it is saved
-and restored. It holds no loop, file, device or flag: those are the engine's. The trainer knows nothing
-of models and optimizers, so a system with four networks or none at all needs no change there.
+and restored. It holds no loop, file, device or flag: those are the engine's. The trainer knows
+nothing of models and optimizers: a system with four networks, or none, needs no change there.
 """
 
 import abc
@@ -68,7 +68,7 @@ class Task(tf.Module, abc.ABC):
         Args:
           batch: this replica's share of the batch.
           seed: int32[2], another one for each step, replica and call; the only source of randomness
-            a step may use, with the stateless ops of tf.random. (Dropout layers are seeded for you.)
+            a step may use, with the stateless ops of tf.random. Dropout layers are seeded anyway.
 
         Returns:
           A scalar for each name in `train_scalars`, a mean over this replica's examples.
@@ -104,7 +104,7 @@ class Task(tf.Module, abc.ABC):
         return ()
 
     def gauges(self) -> Mapping[str, Callable[[], tf.Tensor]]:
-        """Returns scalars to read at the end of a loop, e.g. the learning rate of each optimizer."""
+        """Returns scalars to read at the end of a loop, e.g. an optimizer's learning rate."""
         return {}
 
     def pictures(self, step: int) -> Mapping[str, np.ndarray]:
@@ -120,8 +120,8 @@ class Task(tf.Module, abc.ABC):
     def initialize(self) -> None:
         """Runs once before the first step of a run that has no checkpoint, after any warm start."""
 
-    def models(self) -> Mapping[str, tuple[Callable[..., Any], Any]]:
-        """Returns the networks to describe and count, by name: each with specs of its inputs."""
+    def models(self) -> Mapping[str, tuple[Any, ...]]:
+        """Returns the networks to describe and count, by name: (network, spec of input, ...)."""
         return {}
 
     def signatures(self) -> Mapping[str, Callable[..., Any]]:

@@ -1,9 +1,10 @@
-"""Saving and restoring a phase: the last few checkpoints, the best one, parts of an earlier phase."""
+"""Saving and restoring a phase: its last checkpoints, its best, parts of an earlier phase."""
 
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from absl import logging
@@ -78,8 +79,8 @@ class Checkpoints:
         A damaged checkpoint is named in the log and the one before it is taken.
 
         Raises:
-          UserError: if there are checkpoints and none can be read, or the newest that can belongs to
-            another model.
+          UserError: if there are checkpoints and none can be read, or the newest that can
+            belongs to another model.
         """
         paths = list(reversed(self.last.checkpoints))
         for path in paths:
@@ -161,7 +162,7 @@ def step_of(path: str) -> int:
 
 
 def _variables(objects: dict[str, tf.Module]) -> list[tf.Variable]:
-    found = {}
+    found: dict[Any, tf.Variable] = {}
     for module in objects.values():
         found.update((v.ref(), v) for v in module.variables)
     return list(found.values())

@@ -1,4 +1,4 @@
-"""An experiment is a list of phases, each with a task and a schedule; an ordinary one has one phase.
+"""An experiment is a list of phases, each a task and a schedule; an ordinary one has one phase.
 
 `experiment` is the only function into which gin injects: everything below it is built from its
 arguments.
@@ -34,7 +34,8 @@ class Phase:
     """A task and its schedule.
 
     Attributes:
-      task: makes the task; in gin a reference without (), so that it is built in the strategy's scope.
+      task: makes the task; in gin a reference without (), so that it is built in the
+        strategy's scope.
       train_steps: the steps to train.
       name: the phase's folder in the run folder.
       steps_per_loop: steps between two returns to Python, where metrics are logged.
@@ -131,7 +132,8 @@ def experiment(
       phases: the phases.
       seed: of weights, data order, augmentation and noise.
       precision: 'float32', 'mixed_bfloat16' or 'mixed_float16' (with loss scaling).
-      deterministic: makes TensorFlow's own ops deterministic where it can, which costs speed on GPUs.
+      deterministic: makes TensorFlow's own ops deterministic where it can, which costs speed
+        on GPUs.
 
     Returns:
       What each phase came to.
@@ -154,8 +156,8 @@ def prepare_process(seed: int, precision: str = 'float32', deterministic: bool =
     """Sets what TensorFlow keeps for a whole process: seeds, precision, determinism."""
     if precision not in PRECISIONS:
         raise UserError(
-            f'experiment.precision {precision!r} is not known.{did_you_mean(precision, PRECISIONS)} '
-            f'It is one of {", ".join(PRECISIONS)}.'
+            f'experiment.precision {precision!r} is not known.'
+            f'{did_you_mean(precision, PRECISIONS)} It is one of {", ".join(PRECISIONS)}.'
         )
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_global_policy(precision)
@@ -173,9 +175,7 @@ def build(runtime: Runtime, phase: Phase, seed: int) -> tuple[Trainer, Progress,
                 f'phase.task of {phase.name!r} made a {type(task).__name__}, which is no Task.'
             )
         trainer = Trainer(task, runtime.strategy, seed, phase.jit_compile)
-        progress = Progress(
-            trainer.global_step, phase.best_metric, phase.best_mode, phase.patience
-        )
+        progress = Progress(trainer.global_step, phase.best_metric, phase.best_mode, phase.patience)
     checkpoints = Checkpoints(
         runtime.folder.checkpoints(phase.name),
         runtime.folder.best(phase.name),
@@ -196,8 +196,8 @@ def _train(runtime: Runtime, phase: Phase, earlier: Sequence[str], seed: int) ->
         trainer.task.initialize()
     if progress.step > phase.train_steps:
         raise UserError(
-            f'Phase {phase.name!r} in {runtime.folder.path} has taken {progress.step} steps, more than '
-            f'its train_steps ({phase.train_steps}). Start in another --model_dir.'
+            f'Phase {phase.name!r} in {runtime.folder.path} has taken {progress.step} steps, more '
+            f'than its train_steps ({phase.train_steps}). Start in another --model_dir.'
         )
     runtime.folder.rewind_metrics(phase.name, progress.step)
     controller = _controller(runtime, phase, trainer, progress, checkpoints)
@@ -238,9 +238,7 @@ def _evaluate_continuously(runtime: Runtime, phase: Phase, seed: int) -> Result:
     for path in tf.train.checkpoints_iterator(
         str(checkpoints.last.directory),
         timeout=1.0,
-        timeout_fn=lambda: (
-            runtime.interruption.requested or progress.step >= phase.train_steps
-        ),
+        timeout_fn=lambda: runtime.interruption.requested or progress.step >= phase.train_steps,
     ):
         checkpoints.restore(path)
         metrics = controller.evaluate(phase.eval_steps)

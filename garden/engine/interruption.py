@@ -3,6 +3,7 @@
 import signal
 import threading
 from types import FrameType
+from typing import Any
 
 EXIT_STATUS = 42
 
@@ -12,11 +13,11 @@ class Interrupted(Exception):
 
 
 class Interruption:
-    """While entered, turns the first SIGTERM or SIGINT into a request; a second SIGINT leaves at once."""
+    """Turns the first SIGTERM or SIGINT into a request; a second SIGINT leaves at once."""
 
     def __init__(self) -> None:
         self.requested = False
-        self._former: dict[int, object] = {}
+        self._former: dict[int, Any] = {}
 
     def __enter__(self) -> 'Interruption':
         if threading.current_thread() is threading.main_thread():

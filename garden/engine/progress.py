@@ -1,4 +1,4 @@
-"""How far a phase has come: the part of its state that is the trainer's, saved in each checkpoint."""
+"""How far a phase has come: the part of a checkpoint that is the trainer's."""
 
 import math
 

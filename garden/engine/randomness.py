@@ -1,4 +1,4 @@
-"""Every random draw of a step is a function of (seed, step, replica, call): nothing to checkpoint."""
+"""Each random draw of a step is a function of (seed, step, replica, call): nothing to save."""
 
 import tensorflow as tf
 import tf_keras as keras

@@ -28,7 +28,7 @@ class Recorder:
     def evaluated(
         self, step: int, metrics: Mapping[str, float], pictures: Mapping[str, np.ndarray]
     ) -> None:
-        """Writes an evaluation; a picture replaces the one of its name, TensorBoard keeps them all."""
+        """Writes an evaluation; a picture replaces the last of its name, TensorBoard keeps all."""
         self._write('eval', step, metrics)
         if self._folder.write and pictures:
             self._folder.pictures.mkdir(parents=True, exist_ok=True)

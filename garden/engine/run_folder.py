@@ -1,14 +1,14 @@
 """What a run leaves behind, so that it can be found, read, compared and continued.
 
-    config.gin              the resolved configuration; launches by itself and reproduces the run
-    operative_config.gin    the bindings that were used, defaults included
-    run.json                command, seed, versions, git state, devices, of each launch
-    metrics.jsonl           one line per loop and per evaluation
-    summary.json            the final metrics against the targets
-    pictures/               what the task drew, and the learning curves, as PNG
-    <phase>/checkpoints/    the last checkpoints
-    <phase>/best/           the best one
-    <phase>/events/         TensorBoard's events, of training and of evaluation
+config.gin              the resolved configuration; launches by itself and reproduces the run
+operative_config.gin    the bindings that were used, defaults included
+run.json                command, seed, versions, git state, devices, of each launch
+metrics.jsonl           one line per loop and per evaluation
+summary.json            the final metrics against the targets
+pictures/               what the task drew, and the learning curves, as PNG
+<phase>/checkpoints/    the last checkpoints
+<phase>/best/           the best one
+<phase>/events/         TensorBoard's events, of training and of evaluation
 """
 
 import datetime
@@ -24,6 +24,7 @@ from typing import Any
 
 from etils import epath
 
+import garden
 from garden.core.errors import UserError
 
 _PACKAGES = (
@@ -156,8 +157,8 @@ class RunFolder:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
-    for package in ('garden-experiments', *_PACKAGES):
+    found = {'garden': garden.__version__}
+    for package in _PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

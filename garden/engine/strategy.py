@@ -77,13 +77,15 @@ def _workers() -> int:
 def _multi_worker() -> tf.distribute.Strategy:
     if not _workers():
         raise UserError(
-            '--strategy=multi_worker needs TF_CONFIG to name the workers and which of them this is; '
-            'it does not.'
+            '--strategy=multi_worker needs TF_CONFIG to name the workers, and which of them this '
+            'is; it does not.'
         )
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
-        raise UserError(f'The workers of TF_CONFIG cannot be joined: {_first_line(error)}') from error
+        raise UserError(
+            f'The workers of TF_CONFIG cannot be joined: {_first_line(error)}'
+        ) from error
 
 
 def _tpu(name: str | None) -> tf.distribute.Strategy:

@@ -45,7 +45,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
             )
         if jit_compile and (replicas > 1 or not task.compiled):
             raise UserError(
-                'phase.jit_compile works for compiled tasks on one device (a TPU compiles by itself): '
+                'phase.jit_compile works for compiled tasks on one device (a TPU compiles anyway): '
                 'leave it out or add --strategy=one_device.'
             )
         orbit.StandardTrainer.__init__(
@@ -73,7 +73,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         self._reseed = randomness.Reseeder(task)
 
     def open_training_data(self, seed: int | None = None) -> None:
-        """Makes the input pipeline that continues from the present step; call it after a restore."""
+        """Makes the input pipeline that goes on from the present step; call it after a restore."""
         step = int(self.global_step.numpy())
         seed = self.seed if seed is None else seed
         self.train_dataset = self.strategy.distribute_datasets_from_function(

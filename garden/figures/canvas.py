@@ -15,15 +15,15 @@ FAINT = '#d9dee2'
 
 def new(width: float, height: float) -> 'Figure':
     """Returns an empty figure of this size in inches, at 120 dots per inch."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=120, layout='constrained', facecolor='white')
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), dpi=120, layout='constrained', facecolor='white')
 
 
 def pixels(figure: 'Figure') -> np.ndarray:
     """Returns the drawn figure, uint8 [height, width, 3]."""
-    figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    drawn = FigureCanvasAgg(figure)
+    drawn.draw()
+    return np.asarray(drawn.buffer_rgba())[..., :3].copy()

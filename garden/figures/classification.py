@@ -45,5 +45,7 @@ def mistakes(
       worst: (confidence, label, prediction, uint8 image [h, w, 3]).
       names: the classes' names.
     """
-    titles = [f'{names[label]}, read as {names[said]} ({sure:.0%})' for sure, label, said, _ in worst]
+    titles = [
+        f'{names[label]}, read as {names[said]} ({sure:.0%})' for sure, label, said, _ in worst
+    ]
     return image_grid([image for *_, image in worst], titles)

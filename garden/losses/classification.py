@@ -4,9 +4,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 
-def cross_entropy(
-    labels: tf.Tensor, logits: tf.Tensor, label_smoothing: float = 0.0
-) -> tf.Tensor:
+def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, label_smoothing: float = 0.0) -> tf.Tensor:
     """Returns the softmax cross entropy, float32 [batch].
 
     Args:

@@ -1,12 +1,13 @@
 """Adam and its relative with decoupled weight decay, under Garden's argument names."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import tf_keras as keras
 
 from garden.core.registry import register
 
-LearningRate = float | keras.optimizers.schedules.LearningRateSchedule
+LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
 @register('optimizers', 'adam')

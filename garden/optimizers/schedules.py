@@ -1,4 +1,4 @@
-"""Learning rates as functions of the step; all are stateless, so a resumed run needs nothing more."""
+"""Learning rates as functions of the step: a resumed run needs nothing more."""
 
 import math
 from collections.abc import Sequence
@@ -12,9 +12,7 @@ from garden.core.registry import register
 class _Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule with a warm-up factor, constant within each `steps_per_epoch` steps if asked."""
 
-    def __init__(
-        self, base: float, warmup_steps: int, warmup_factor: float, steps_per_epoch: int
-    ):
+    def __init__(self, base: float, warmup_steps: int, warmup_factor: float, steps_per_epoch: int):
         super().__init__()
         if steps_per_epoch < 1:
             raise ValueError(f'steps_per_epoch is at least 1; {steps_per_epoch} is not.')

@@ -1,13 +1,14 @@
 """Stochastic gradient descent in the form in which the published recipes state it."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 import tf_keras as keras
 
 from garden.core.registry import register
 
-LearningRate = float | keras.optimizers.schedules.LearningRateSchedule
+LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
 @register('optimizers', 'sgd')

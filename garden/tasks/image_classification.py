@@ -152,7 +152,7 @@ class ImageClassification(Task):
         """See the base class."""
         return {'learning_rate': lambda: optim.learning_rate(self.optimizer)}
 
-    def models(self) -> Mapping[str, tuple[Callable[..., Any], tf.TensorSpec]]:
+    def models(self) -> Mapping[str, tuple[Any, ...]]:
         """See the base class."""
         shape = [1, *self._image_shape]
         return {'model': (self.model, tf.TensorSpec(shape, tf.float32))}
@@ -169,8 +169,8 @@ class ImageClassification(Task):
         drawn = {'confusion': classification.confusion(self._confusion.counts, names)}
         if self._confusion.worst:
             worst = [
-                (*rest, self._eval_data.denormalize(image))
-                for *rest, image in self._confusion.worst
+                (sure, label, said, self._eval_data.denormalize(image))
+                for sure, label, said, image in self._confusion.worst
             ]
             drawn['mistakes'] = classification.mistakes(worst, names)
         return drawn

@@ -22,8 +22,12 @@ def test_pipelines_share_each_global_batch_without_overlap(pipelines, replicas):
     batch, steps = 8, 3
     parts = [
         np.reshape(
-            take(Feed(replicas=replicas, pipelines=pipelines, pipeline=k).positions(batch),
-                 steps * batch // pipelines), (steps, -1))
+            take(
+                Feed(replicas=replicas, pipelines=pipelines, pipeline=k).positions(batch),
+                steps * batch // pipelines,
+            ),
+            (steps, -1),
+        )
         for k in range(pipelines)
     ]
     together = np.concatenate(parts, axis=1)

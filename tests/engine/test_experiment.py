@@ -155,9 +155,7 @@ def test_training_stops_when_patience_runs_out(one_device, runner):
             scalars, outputs = super().eval_step(batch, seed)
             return {'error': tf.ones_like(scalars['error'])}, outputs
 
-    phase = Phase(
-        task=Stuck, train_steps=100, eval_interval=10, best_metric='error', patience=3
-    )
+    phase = Phase(task=Stuck, train_steps=100, eval_interval=10, best_metric='error', patience=3)
     (result,), _ = runner(one_device, phase)
     assert result.step == 40
     (again,), _ = runner(one_device, phase)
@@ -197,9 +195,7 @@ def test_a_damaged_checkpoint_is_skipped(one_device, runner, fingerprint, tmp_pa
 
 def test_a_checkpoint_of_another_model_is_refused_in_one_line(one_device, runner):
     runner(one_device, Phase(task=Toy, train_steps=5))
-    other = Phase(
-        task=lambda: Toy(normalization=keras.layers.BatchNormalization), train_steps=10
-    )
+    other = Phase(task=lambda: Toy(normalization=keras.layers.BatchNormalization), train_steps=10)
     with pytest.raises(UserError, match='does not fit this configuration') as caught:
         runner(one_device, other)
     assert '\n' not in str(caught.value).splitlines()[0]
@@ -224,7 +220,7 @@ def test_a_phase_starts_from_parts_of_an_earlier_one(one_device, runner):
 @pytest.mark.parametrize(
     'warm_start, message',
     [
-        ((('model', 'frist'),), "neither an earlier phase .* Did you mean first"),
+        ((('model', 'frist'),), 'neither an earlier phase .* Did you mean first'),
         ((('modle', 'first'),), "'modle', which Toy does not have"),
     ],
 )
@@ -291,5 +287,5 @@ def test_phases_need_names_of_their_own(one_device, runner):
 
 
 def test_zero_steps_are_refused():
-    with pytest.raises(UserError, match='phase.train_steps is at least 1'):
+    with pytest.raises(UserError, match=r'phase\.train_steps is at least 1'):
         full(train_steps=0)

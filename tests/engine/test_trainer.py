@@ -98,9 +98,7 @@ def test_dropout_draws_anew_in_each_step_and_on_each_replica(two_replicas):
             code = tf.reduce_sum(tf.where(ones > 0, tf.range(512.0), 0.0))
             context = tf.distribute.get_replica_context()
             self.seen.assign(
-                tf.tensor_scatter_nd_update(
-                    self.seen, [[context.replica_id_in_sync_group]], [code]
-                )
+                tf.tensor_scatter_nd_update(self.seen, [[context.replica_id_in_sync_group]], [code])
             )
             return {'kept': code}
 

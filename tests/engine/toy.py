@@ -36,8 +36,10 @@ class Toy(Task):
         layers = [keras.layers.Dense(8, kernel_initializer=keras.initializers.GlorotUniform(1))]
         if normalization:
             layers.append(normalization())
-        layers += [keras.layers.Dropout(dropout), keras.layers.Dense(
-            1, kernel_initializer=keras.initializers.GlorotUniform(2))]
+        layers += [
+            keras.layers.Dropout(dropout),
+            keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(2)),
+        ]
         self.model = keras.Sequential(layers)
         self.model.build([None, 4])
         optimizer = optimizer() if optimizer else keras.optimizers.SGD(0.01, momentum=0.9)
@@ -63,8 +65,11 @@ class Toy(Task):
             index = tf.minimum(position, 12)
             return {'x': tf.gather(x, index), 'y': tf.gather(y, index), 'mask': position < 13}
 
-        return feed.evaluation_positions(13, size).map(example).batch(
-            feed.per_replica(size), drop_remainder=True)
+        return (
+            feed.evaluation_positions(13, size)
+            .map(example)
+            .batch(feed.per_replica(size), drop_remainder=True)
+        )
 
     def train_step(self, batch, seed):
         def loss_fn(part):
@@ -73,10 +78,13 @@ class Toy(Task):
             return loss, {'loss': loss}
 
         if self.noise:
-            batch = {**batch, 'x': batch['x'] + 0.1 * tf.random.stateless_normal(
-                batch['x'].shape, seed)}
+            batch = {
+                **batch,
+                'x': batch['x'] + 0.1 * tf.random.stateless_normal(batch['x'].shape, seed),
+            }
         return optim.minimize(
-            loss_fn, batch, self.optimizer, self.model.trainable_variables, self.micro_batches)
+            loss_fn, batch, self.optimizer, self.model.trainable_variables, self.micro_batches
+        )
 
     def eval_step(self, batch, seed):
         del seed

@@ -1,0 +1,8 @@
+"""Launches an experiment: `python launch.py --experiment=NAME`; `--list` and `--help` say more."""
+
+import sys
+
+from garden.cli.launch import main
+
+if __name__ == '__main__':
+    sys.exit(main())

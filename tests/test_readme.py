@@ -1,0 +1,19 @@
+import re
+from pathlib import Path
+
+from tools import experiments_table
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_table_of_experiments_is_that_of_the_files():
+    readme = (ROOT / 'README.md').read_text()
+    expected = experiments_table.updated(readme)
+    assert readme == expected, 'run python tools/experiments_table.py'
+
+
+def test_the_files_that_the_documents_link_to_exist():
+    for document in ('README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'):
+        links = re.findall(r'\]\(([^):]+)\)', (ROOT / document).read_text())
+        missing = [link for link in links if not (ROOT / link).exists()]
+        assert not missing, f'{document} links to {missing}'
