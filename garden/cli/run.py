@@ -24,7 +24,7 @@ from garden.report import curves
 
 def run(args: argparse.Namespace, config: config_lib.Config) -> int:
     """Describes or runs the experiment that gin holds and returns the exit status."""
-    logging.set_verbosity(logging.INFO if args.debug else logging.ERROR)
+    logging.set_verbosity(logging.INFO if args.debug else logging.WARNING)
     tf.get_logger().setLevel('INFO' if args.debug else 'ERROR')
     strategy = make_strategy(args.strategy, args.tpu, args.devices)
     try:
@@ -82,6 +82,7 @@ def _launch(
                     mode=args.mode,
                     observers=observers,
                     interruption=interruption,
+                    description=config.text,
                     built=built,
                 )
             )

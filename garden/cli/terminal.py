@@ -64,6 +64,8 @@ class Terminal:
             trained = _count(model.trainable_variables)
             fixed = _count(model.variables) - trained
             table.add_row(name, f'{trained:,} parameters trained, {fixed:,} kept beside them')
+        for name, fact in task.facts().items():
+            table.add_row(name, fact)
         replicas = self._strategy.num_replicas_in_sync
         table.add_row('devices', f'{replicas} x {_device(self._strategy)}')
         table.add_row('steps', f'{phase.train_steps:,}, evaluated every {phase.eval_interval:,}')

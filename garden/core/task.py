@@ -120,6 +120,10 @@ class Task(tf.Module, abc.ABC):
     def initialize(self) -> None:
         """Runs once before the first step of a run that has no checkpoint, after any warm start."""
 
+    def facts(self) -> Mapping[str, str]:
+        """Returns what to say of the task at the start of a run, e.g. the size of its data."""
+        return {}
+
     def models(self) -> Mapping[str, tuple[Any, ...]]:
         """Returns the networks to describe and count, by name: (network, spec of input, ...)."""
         return {}

@@ -3,11 +3,11 @@
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 from absl import logging
+from etils import epath
 
 from garden.core.errors import UserError
 
@@ -18,36 +18,48 @@ class Checkpoints:
     """The checkpoints of one phase, numbered by step.
 
     Args:
-      directory: where the last `keep` checkpoints lie; the best lies beside, in `best_directory`.
+      directory: where the last `keep` checkpoints lie.
+      best_directory: where the best one lies.
       strategy: in whose scope variables are restored.
       objects: what to save, by name, e.g. the task and its progress.
       keep: how many of the last checkpoints to keep.
+      scratch: on a worker that only reads these folders, where to put what it writes: writing takes
+        all workers, for some values are spread over them.
     """
 
     def __init__(
         self,
-        directory: Path | str,
-        best_directory: Path | str,
+        directory: epath.PathLike,
+        best_directory: epath.PathLike,
         strategy: tf.distribute.Strategy,
         objects: dict[str, tf.Module],
         keep: int = 3,
+        scratch: epath.PathLike | None = None,
     ):
+        self.directory = str(directory)
         self._strategy = strategy
         self._checkpoint = tf.train.Checkpoint(**objects)
         self._objects = objects
-        self.last = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=keep)
-        self.best = tf.train.CheckpointManager(self._checkpoint, str(best_directory), max_to_keep=1)
+        self._last = self._manager(directory, keep, scratch)
+        self._best = self._manager(best_directory, 1, scratch)
         self._present: int | None = None
+
+    def _manager(
+        self, directory: epath.PathLike, keep: int, scratch: epath.PathLike | None
+    ) -> tf.train.CheckpointManager:
+        if scratch is not None:
+            directory = epath.Path(scratch) / epath.Path(directory).name
+        return tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=keep)
 
     def save(self, step: int) -> None:
         """Saves the state after `step` steps unless it was read or written just now."""
         if step != self._present:
-            self._save(self.last, step)
+            self._save(self._last, step)
             self._present = step
 
     def save_best(self, step: int) -> None:
         """Saves the state after `step` steps as the best so far."""
-        self._save(self.best, step)
+        self._save(self._best, step)
 
     def _save(self, manager: tf.train.CheckpointManager, step: int) -> None:
         self._merge_statistics()
@@ -82,7 +94,8 @@ class Checkpoints:
           UserError: if there are checkpoints and none can be read, or the newest that can
             belongs to another model.
         """
-        paths = list(reversed(self.last.checkpoints))
+        state = tf.train.get_checkpoint_state(self.directory)
+        paths = list(reversed(state.all_model_checkpoint_paths)) if state else []
         for path in paths:
             try:
                 self.restore(path)
@@ -92,18 +105,10 @@ class Checkpoints:
                 logging.warning('%s is damaged (%s); trying the one before.', path, _reason(error))
         if paths:
             raise UserError(
-                f'None of the checkpoints in {self.last.directory} can be read. Remove the folder '
+                f'None of the checkpoints in {self.directory} can be read. Remove the folder '
                 'to start afresh.'
             )
         return None
-
-    def restore_best(self) -> int | None:
-        """Restores the best checkpoint; returns its step, or None if there is none."""
-        path = self.best.latest_checkpoint
-        if path is None:
-            return None
-        self.restore(path)
-        return step_of(path)
 
     def restore(self, path: str) -> None:
         """Restores everything from `path`.

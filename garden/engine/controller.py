@@ -48,6 +48,7 @@ class Controller(orbit.Controller):
       observers: told of everything.
       summary_dir: where TensorBoard's events go, in 'train' and 'eval' below it.
       interruption: tells when to stop.
+      description: the configuration's text, for TensorBoard.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Controller(orbit.Controller):
         observers: Sequence[Observer] = (),
         summary_dir: str | None = None,
         interruption: Interruption | None = None,
+        description: str = '',
     ):
         super().__init__(
             global_step=trainer.global_step,
@@ -71,6 +73,10 @@ class Controller(orbit.Controller):
             summary_dir=summary_dir and f'{summary_dir}/train',
             eval_summary_dir=summary_dir and f'{summary_dir}/eval',
         )
+        if description:
+            for manager in (self.summary_manager, self.eval_summary_manager):
+                with manager.summary_writer().as_default():
+                    tf.summary.text('configuration', f'```\n{description}```', step=0)
         self._progress = progress
         self._checkpoints = checkpoints
         self._intervals = (steps_per_loop, eval_interval, checkpoint_interval)

@@ -106,6 +106,7 @@ class Runtime:
       mode: one of `MODES`; 'describe' builds every phase and trains none.
       observers: told of all that happens; made for each phase by a function of phase and trainer.
       interruption: tells when to stop.
+      description: the configuration's text, for TensorBoard.
       built: called once each task is built, e.g. to report bindings that nothing used.
     """
 
@@ -114,6 +115,7 @@ class Runtime:
     mode: str = 'train_and_eval'
     observers: Callable[[Phase, Trainer], Sequence[Observer]] = lambda phase, trainer: ()
     interruption: Interruption = dataclasses.field(default_factory=Interruption)
+    description: str = ''
     built: Callable[[Phase, Trainer], None] = lambda phase, trainer: None
 
 
@@ -182,6 +184,7 @@ def build(runtime: Runtime, phase: Phase, seed: int) -> tuple[Trainer, Progress,
         runtime.strategy,
         {'task': task, 'progress': progress},
         phase.keep_checkpoints,
+        runtime.folder.scratch(phase.name),
     )
     runtime.built(phase, trainer)
     return trainer, progress, checkpoints
@@ -219,7 +222,7 @@ def _evaluate(runtime: Runtime, phase: Phase, seed: int) -> Result:
     step = checkpoints.restore_latest()
     if step is None:
         raise UserError(
-            f'There is nothing to evaluate in {checkpoints.last.directory}: no checkpoint. '
+            f'There is nothing to evaluate in {checkpoints.directory}: no checkpoint. '
             'Train first (--mode=train_and_eval), or name the folder of a run with --model_dir.'
         )
     trainer.open_evaluation_data()
@@ -236,7 +239,7 @@ def _evaluate_continuously(runtime: Runtime, phase: Phase, seed: int) -> Result:
     controller = _controller(runtime, phase, trainer, progress, None)
     metrics: Metrics = {}
     for path in tf.train.checkpoints_iterator(
-        str(checkpoints.last.directory),
+        str(checkpoints.directory),
         timeout=1.0,
         timeout_fn=lambda: runtime.interruption.requested or progress.step >= phase.train_steps,
     ):
@@ -266,6 +269,7 @@ def _controller(
         observers=runtime.observers(phase, trainer),
         summary_dir=str(runtime.folder.events(phase.name)) if runtime.folder.write else None,
         interruption=runtime.interruption,
+        description=runtime.description,
     )
 
 

@@ -18,6 +18,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,6 @@ from etils import epath
 
 import garden
 from garden.core.errors import UserError
-
-_PACKAGES = (
-    'tensorflow',
-    'tf_keras',
-    'tf-models-official',
-    'gin-config',
-    'tensorflow-datasets',
-    'numpy',
-)
 
 
 class RunFolder:
@@ -48,6 +40,7 @@ class RunFolder:
     def __init__(self, path: epath.PathLike, write: bool = True):
         self.path = epath.Path(path)
         self.write = write
+        self._scratch = tempfile.TemporaryDirectory(prefix='garden-')
 
     @property
     def config(self) -> epath.Path:
@@ -76,6 +69,10 @@ class RunFolder:
     def best(self, phase: str) -> epath.Path:
         """The folder of a phase's best checkpoint."""
         return self.path / phase / 'best'
+
+    def scratch(self, phase: str) -> epath.Path | None:
+        """Where a worker that does not write here puts what it must write; None if it does."""
+        return None if self.write else epath.Path(self._scratch.name) / phase
 
     def events(self, phase: str) -> epath.Path:
         """The folder of a phase's TensorBoard events."""
@@ -157,13 +154,11 @@ class RunFolder:
 
 
 def _versions() -> dict[str, str]:
-    found = {'garden': garden.__version__}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    """Returns the version of every installed package."""
+    found = {d.name: d.version for d in importlib.metadata.distributions()}
+    return dict(sorted(found.items(), key=lambda item: item[0].lower())) | {
+        'garden': garden.__version__
+    }
 
 
 def _git_state() -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ class Images(Protocol):
 
     image_size: int
     class_names: Sequence[str] | None
+    summary: str
 
     def __call__(self, feed: Feed) -> tf.data.Dataset:
         """Returns the batches of one replica."""
@@ -151,6 +152,10 @@ class ImageClassification(Task):
     def gauges(self) -> Mapping[str, Callable[[], tf.Tensor]]:
         """See the base class."""
         return {'learning_rate': lambda: optim.learning_rate(self.optimizer)}
+
+    def facts(self) -> Mapping[str, str]:
+        """See the base class."""
+        return {'training': self._train_data.summary, 'evaluation': self._eval_data.summary}
 
     def models(self) -> Mapping[str, tuple[Any, ...]]:
         """See the base class."""

@@ -209,8 +209,9 @@ def test_help_and_list_answer_without_tensorflow(arguments):
     subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_two_devices_are_made_of_a_cpu(within):
-    done = within(*QUICK, '--devices=2')
+@pytest.mark.slow
+def test_two_devices_are_made_of_a_cpu(launch):
+    done = launch(*QUICK, '--devices=2')
     assert done.returncode == 0, done.stderr
     assert '2 x CPU' in done.stdout
 

@@ -7,6 +7,10 @@ configuration and nothing else.
 import sys
 import textwrap
 
+import gin
+
+from garden import registry
+
 FILES = {
     'nursery/__init__.py': '',
     'nursery/engine.py': """
@@ -148,6 +152,16 @@ def plant(folder, entry_points=ENTRY_POINTS):
 
 
 def uproot():
-    """Makes Python forget that it has imported the package."""
+    """Makes Python, gin and the registry forget that the package was imported."""
+
+    def ours(obj):
+        return obj.__module__.split('.')[0] == 'nursery'
+
+    for name, entry in list(gin.config._REGISTRY.items()):
+        if ours(entry.wrapped):
+            gin.config._REGISTRY.pop(name)
+    for table in registry._TABLE.values():
+        for name in [name for name, obj in table.items() if ours(obj)]:
+            del table[name]
     for module in [m for m in sys.modules if m.split('.')[0] == 'nursery']:
         del sys.modules[module]

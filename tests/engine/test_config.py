@@ -12,7 +12,7 @@ import gin
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from planting import plant
+from planting import plant, uproot
 
 from garden.core import catalog
 from garden.core.errors import UserError
@@ -53,6 +53,7 @@ def nursery(tmp_path_factory):
         patch.syspath_prepend(folder)
         forget()
         yield folder
+    uproot()
     forget()
 
 

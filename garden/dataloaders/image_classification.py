@@ -1,0 +1,163 @@
+"""Pictures and their classes."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from garden.core.errors import UserError, did_you_mean
+from garden.core.registry import register
+from garden.dataloaders.base import Batch, Dataloader
+from garden.ops import image as ops
+from garden.sources.base import Example, Source, Spec
+
+ImageOp = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+_LABELS = (tf.int64, tf.int32, tf.uint8)
+_CROPS = ('inception', 'affine', 'center')
+
+
+@register('dataloaders', 'image_classification')
+class ImageClassification(Dataloader):
+    """Batches of normalised images and their labels.
+
+    A batch holds 'image', float32 [batch, image_size, image_size, 3], RGB, 'label', int32 [batch],
+    and in evaluation 'mask' (see the base class). In training an image is cropped, flipped,
+    augmented, lit and normalised, in this order; in evaluation its shorter side is resized to
+    `eval_resize`, the centre is cropped, and it is normalised.
+
+    Args:
+      source: raw examples with 'image', an encoded picture or uint8 [height, width, 1 or 3], and
+        'label', an integer.
+      batch_size: the global batch, over all replicas.
+      training: see the base class.
+      image_size: height and width of the images, in pixels.
+      eval_resize: length of the shorter side from which the centre is cropped; None for image_size.
+      crop: how a training image is cut out: 'inception' (a random part of the area and aspect
+        ratio), 'affine' (for small scans: a random shift, zoom and turn of the whole), or 'center'
+        (as in evaluation, nothing random).
+      area: 'inception': bounds of the part of the area.
+      aspect: 'inception': bounds of the aspect ratio.
+      shift: 'affine': bound of the shift, as a part of the side.
+      zoom: 'affine': the scale lies within 1 - zoom and 1 + zoom.
+      rotation: 'affine': bound of the angle, in degrees.
+      flip: whether training images are mirrored with probability 1/2.
+      augment: functions of (image, seed) that training images pass through in turn: float32, values
+        0 to 1, shape [image_size, image_size, 3].
+      lighting: standard deviation of AlexNet's colour shift in training; 0 for none.
+      mean: of each channel, for values from 0 to 1.
+      std: of each channel.
+      shuffle: see the base class.
+      cache: see the base class.
+      deterministic: see the base class.
+      parallel_calls: see the base class.
+      prefetch: see the base class.
+
+    Raises:
+      UserError: for an unknown crop, or an eval_resize smaller than image_size.
+    """
+
+    raw_spec: ClassVar[Spec] = {
+        'image': (tf.TensorSpec([], tf.string), tf.TensorSpec([None, None, None], tf.uint8)),
+        'label': tuple(tf.TensorSpec([], dtype) for dtype in _LABELS),
+    }
+
+    def __init__(
+        self,
+        source: Source,
+        batch_size: int,
+        training: bool,
+        image_size: int = 224,
+        eval_resize: int | None = None,
+        crop: str = 'inception',
+        area: tuple[float, float] = (0.08, 1.0),
+        aspect: tuple[float, float] = (3 / 4, 4 / 3),
+        shift: float = 0.0,
+        zoom: float = 0.0,
+        rotation: float = 0.0,
+        flip: bool = True,
+        augment: Sequence[ImageOp] = (),
+        lighting: float = 0.0,
+        mean: Sequence[float] = (0.485, 0.456, 0.406),
+        std: Sequence[float] = (0.229, 0.224, 0.225),
+        shuffle: bool = True,
+        cache: bool = False,
+        deterministic: bool = True,
+        parallel_calls: int = tf.data.AUTOTUNE,
+        prefetch: int = tf.data.AUTOTUNE,
+    ):
+        super().__init__(
+            source, batch_size, training, shuffle, cache, deterministic, parallel_calls, prefetch
+        )
+        if crop not in _CROPS:
+            raise UserError(
+                f'{self}: there is no crop {crop!r}, only {", ".join(_CROPS)}.'
+                f'{did_you_mean(crop, _CROPS)}'
+            )
+        self.image_size = image_size
+        self._resize = image_size if eval_resize is None else eval_resize
+        if self._resize < image_size:
+            raise UserError(
+                f'{self}: eval_resize ({eval_resize}) is smaller than image_size ({image_size}), '
+                'which is cropped out of it.'
+            )
+        self._crop = crop
+        self._area, self._aspect = area, aspect
+        self._shift, self._zoom, self._rotation = shift, zoom, rotation
+        self._flip = flip
+        self._augment = augment
+        self._lighting = lighting
+        self._mean = mean
+        self._std = std
+
+    def parse(self, example: Example, seed: tf.Tensor) -> Batch:
+        """See the base class."""
+        if self.training:
+            image = self._augmented(example['image'], seed)
+        else:
+            image = self._central(example['image']) / 255
+        return {
+            'image': ops.normalize(image, self._mean, self._std),
+            'label': tf.cast(example['label'], tf.int32),
+        }
+
+    def denormalize(self, images: np.ndarray) -> np.ndarray:
+        """Returns the images of a batch as they look, uint8; lit ones are clipped."""
+        values = np.asarray(images) * np.array(self._std) + np.array(self._mean)
+        return np.clip(np.round(values * 255), 0, 255).astype(np.uint8)
+
+    @property
+    def num_classes(self) -> int | None:
+        """The number of classes, where the source knows them."""
+        return None if self.class_names is None else len(self.class_names)
+
+    def _augmented(self, stored: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns a training image, values 0 to 1."""
+        crop_seed, flip_seed, light_seed, *seeds = ops.split(seed, 3 + len(self._augment))
+        image = self._cropped(stored, crop_seed) / 255
+        if self._flip:
+            image = ops.random_flip(image, flip_seed)
+        for augment, own_seed in zip(self._augment, seeds, strict=True):
+            image = augment(image, own_seed)
+        if self._lighting:
+            image = ops.pca_lighting(image, light_seed, self._lighting)
+        return image
+
+    def _cropped(self, stored: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        size = self.image_size
+        if self._crop == 'center':
+            return self._central(stored)
+        if self._crop == 'affine':
+            return ops.random_affine(
+                ops.pixels(stored), seed, size, self._shift, self._zoom, self._rotation
+            )
+
+        def window(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+            return ops.inception_window(height, width, seed, self._area, self._aspect)
+
+        return ops.resize(ops.pixels(stored, window), size, size)
+
+    def _central(self, stored: tf.Tensor) -> tf.Tensor:
+        whole = ops.resize_shorter_side(ops.pixels(stored), self._resize)
+        return ops.center_crop(whole, self.image_size)
