@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from garden.engine.config import Config
 from garden.engine.experiment import Phase, Result
@@ -38,11 +38,15 @@ class Terminal:
         self._mode = mode
         self._progress = Progress(
             TextColumn('[bold]{task.description}'),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             TextColumn('{task.completed:.0f}/{task.total:.0f}'),
-            TextColumn('{task.fields[shown]}'),
+            # Where the line is too narrow, it is the numbers at its end that are cut.
+            TextColumn(
+                '{task.fields[shown]}', table_column=Column(ratio=1, no_wrap=True, overflow='crop')
+            ),
             console=self._console,
             transient=True,
+            expand=True,
         )
 
     def __enter__(self) -> 'Terminal':
@@ -121,7 +125,7 @@ class PhaseLine:
         rate = metrics['examples_per_second'] or metrics['steps_per_second']
         unit = 'examples/s' if metrics['examples_per_second'] else 'steps/s'
         numbers = '  '.join(f'{k} {_number(v)}' for k, v in metrics.items() if k not in _RATES)
-        shown = f'{numbers}  {rate:,.0f} {unit}  {self._time_left(step)} left'
+        shown = f'{rate:,.0f} {unit}  {self._time_left(step)} left  {numbers}'
         if self._progress is not None:
             self._progress.update(self._bar, completed=step, shown=shown)
         else:

@@ -7,10 +7,10 @@ from garden.engine import experiments
 
 EXPERIMENTS = {experiment.name: experiment for experiment in experiments.catalogue()}
 NAMES = sorted(EXPERIMENTS)
+OFFLINE = [name for name in NAMES if EXPERIMENTS[name].header.offline]
 # Tracing a full-sized network takes long; the siblings go through the same code.
 TRAINED = [
-    name if EXPERIMENTS[name].header.offline else pytest.param(name, marks=pytest.mark.slow)
-    for name in NAMES
+    name if name in OFFLINE else pytest.param(name, marks=pytest.mark.slow) for name in NAMES
 ]
 MODELS = registry.names('models')
 
@@ -19,7 +19,7 @@ def experiment_with(model: str) -> str:
     """Returns the smallest experiment that uses a model: an offline one if there is any."""
     from garden.engine import config
 
-    order = sorted(NAMES, key=lambda name: not EXPERIMENTS[name].header.offline)
+    order = sorted(NAMES, key=lambda name: name not in OFFLINE)
     for name in order:
         if f'@models.{model}' in config.load(name).text:
             return name
