@@ -2,7 +2,6 @@
 
 import numpy as np
 import tensorflow as tf
-import tf_keras as keras
 from rich.console import Console
 from rich.table import Table
 
@@ -81,25 +80,10 @@ def _models(console: Console, task: Task) -> None:
             console.print(f'not counted in full: {remark}')
 
 
-def optimizers(task: Task) -> dict[str, keras.optimizers.Optimizer]:
-    """Returns the optimizers that a task owns, by attribute."""
-    found = {}
-    for name, child in task._trackable_children().items():
-        parts = child._trackable_children().items() if _is_container(child) else [('', child)]
-        for key, part in parts:
-            if isinstance(part, keras.optimizers.Optimizer):
-                found[f'{name}.{key}' if key else name] = part
-    return found
-
-
-def _is_container(child: object) -> bool:
-    return isinstance(child, (dict, list, tuple))
-
-
 def _schedules(console: Console, phase: Phase, task: Task) -> dict[str, np.ndarray]:
     """Prints each optimizer's settings; draws its learning rate over the phase."""
     pictures = {}
-    for name, optimizer in optimizers(task).items():
+    for name, optimizer in optim.optimizers_of(task).items():
         settings = {k: v for k, v in optimizer.get_config().items() if not isinstance(v, dict)}
         shown = ', '.join(f'{key}={value}' for key, value in settings.items())
         console.print(f'{name}: {type(optimizer).__name__}({shown})', markup=False)

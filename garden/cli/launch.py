@@ -9,14 +9,15 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from garden.core.errors import UserError, did_you_mean
+from garden.core.errors import StorageError, UserError, did_you_mean
 
 STATUS_DONE = 0
 STATUS_MISTAKE = 2
+STATUS_STORAGE = 74
 
 _EPILOG = """\
 exit status: 0 done; 2 a mistake of the user's, told in one line; 42 interrupted with everything
-saved, run the same command again to go on.
+saved, run the same command again to go on; 74 something could not be written (a full disk, say).
 """
 
 # The choices are spelled out here because the modules that define them import TensorFlow.
@@ -80,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
         '--tpu', metavar='NAME', help="a TPU's name, its grpc:// address, or 'local'"
     )
     where.add_argument('--strategy', default='auto', help=' | '.join(_STRATEGIES))
+    how.add_argument(
+        '--deterministic',
+        action='store_true',
+        help="make TensorFlow's own ops deterministic where they can be (the default on CPUs)",
+    )
     where.add_argument(
         '--devices', type=int, metavar='N', help='use N devices; on a CPU, make N of it'
     )
@@ -96,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             raise
         print(f'error: {error}', file=sys.stderr)
-        return STATUS_MISTAKE
+        return STATUS_STORAGE if isinstance(error, StorageError) else STATUS_MISTAKE
     except KeyboardInterrupt:
         return 130
 
@@ -121,6 +127,8 @@ def _main(args: argparse.Namespace) -> int:
     from garden.engine import config
 
     overrides = [*args.gin]
+    if args.deterministic:
+        overrides.append('garden.experiment.deterministic = True')
     if args.data_dir is not None:
         overrides.append(f'data_dir = {args.data_dir!r}')
     # Most mistakes are found here, before TensorFlow is imported.

@@ -9,7 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from garden.cli.terminal import Terminal
-from garden.core.errors import UserError, user_error_in
+from garden.core.errors import StorageError, UserError, user_error_in
 from garden.engine import config as config_lib
 from garden.engine.controller import Observer
 from garden.engine.experiment import Phase, Result, Runtime, experiment
@@ -41,11 +41,11 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
             raise
         mistake = user_error_in(error)
         if mistake is None and isinstance(error, OSError) and error.filename:
-            mistake = UserError(
+            mistake = StorageError(
                 f'{error.filename}: {error.strerror}. Mend that, then run the same command again.'
             )
         if mistake is not None:
-            raise UserError(str(mistake)) from error
+            raise type(mistake)(str(mistake)) from error
         if isinstance(error, (ValueError, TypeError)) and _constructing(error):
             raise UserError(f'{config_lib.explain(error)}. --debug shows where.') from error
         raise
@@ -128,7 +128,9 @@ def _conclude(folder: RunFolder, results: Sequence[Result]) -> None:
     """Writes the summary and the learning curves."""
     if not folder.write:
         return
-    folder.write_json('summary.json', {'phases': [dataclasses.asdict(r) for r in results]})
+    recoveries = [row for row in folder.read_metrics() if row['kind'] == 'recovery']
+    phases = [dataclasses.asdict(result) for result in results]
+    folder.write_json('summary.json', {'phases': phases, 'recoveries': recoveries})
     folder.pictures.mkdir(parents=True, exist_ok=True)
     for result in results:
         picture = curves.draw(folder, result.phase, result.targets)

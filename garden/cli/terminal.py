@@ -138,6 +138,13 @@ class PhaseLine:
         numbers = '  '.join(f'{name} {_number(value)}' for name, value in metrics.items())
         self._console.print(f'[bold]{self._phase.name}[/] step {step}: evaluation  {numbers}')
 
+    def recovered(self, step: int, restored: int, what: Sequence[str]) -> None:
+        """Prints that the phase went back."""
+        self._console.print(
+            f'[bold]{self._phase.name}[/] step {step}: {", ".join(what)} is not finite; back to '
+            f'step {restored}, on with other batches'
+        )
+
     def _time_left(self, step: int) -> str:
         taken = step - self._start_step
         seconds = (time.perf_counter() - self._start) / max(taken, 1)

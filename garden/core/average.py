@@ -1,9 +1,16 @@
 """Exponential moving averages of weights, kept beside the weights that training changes."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import tensorflow as tf
+
+
+class Untracked:
+    """Keeps variables out of the sight of tf.Module and of checkpoints: their owner saves them."""
+
+    def __init__(self, items: Iterable[tf.Variable]):
+        self.items = tuple(items)
 
 
 class MovingAverage(tf.Module):
@@ -33,7 +40,7 @@ class MovingAverage(tf.Module):
         if interval < 1:
             raise ValueError(f'The interval of a moving average is at least 1; {interval} is not.')
         # Out of the checkpoint's sight: the model that owns the variables saves them.
-        self._variables = _Untracked(tuple(v for v in variables if v.dtype.is_floating))
+        self._variables = Untracked(v for v in variables if v.dtype.is_floating)
         self._decay = decay
         self._interval = interval
         self._warm_up = warm_up
@@ -79,10 +86,3 @@ class MovingAverage(tf.Module):
             kept = tf.identity(variable.read_value())
             variable.assign(shadow)
             shadow.assign(kept)
-
-
-class _Untracked:
-    """Keeps variables out of the sight of tf.Module and of checkpoints."""
-
-    def __init__(self, items: Sequence[tf.Variable]):
-        self.items = items

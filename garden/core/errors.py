@@ -11,6 +11,13 @@ class UserError(Exception):
     """
 
 
+class StorageError(UserError):
+    """Something could not be written: a full disk, a folder that is gone or read-only.
+
+    The launcher leaves with status 74; what was written before is untouched.
+    """
+
+
 def did_you_mean(word: str, known: Iterable[str], count: int = 3) -> str:
     """Returns ' Did you mean a, b?' for the nearest `known` words, or '' when none is near."""
     near = difflib.get_close_matches(word, sorted(known), n=count, cutoff=0.6)

@@ -6,7 +6,9 @@ batch, whatever the number of replicas. Clipping belongs to the optimizer (`glob
 sees the summed gradient; clipping by hand would act on each replica's share.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -167,11 +169,49 @@ def _gradients(
     return optimizer.get_unscaled_gradients(gradients) if scaled else gradients
 
 
+def optimizers_of(task: tf.Module) -> dict[str, keras.optimizers.Optimizer]:
+    """Returns the optimizers that a task owns, by attribute; 'name.key' in a list or mapping."""
+    found: dict[str, keras.optimizers.Optimizer] = {}
+    for name, child in task._trackable_children().items():
+        if isinstance(child, keras.optimizers.Optimizer):
+            found[name] = child
+        elif isinstance(child, (dict, list, tuple)):
+            parts: Any = child
+            found |= {
+                f'{name}.{key}': part
+                for key, part in parts._trackable_children().items()
+                if isinstance(part, keras.optimizers.Optimizer)
+            }
+    return found
+
+
+_norms: contextvars.ContextVar[list | None] = contextvars.ContextVar('norms', default=None)
+
+
+@contextlib.contextmanager
+def recorded_norms() -> Iterator[list[tuple[keras.optimizers.Optimizer, tf.Tensor]]]:
+    """Collects (optimizer, global norm of its gradient) of the updates made in the context.
+
+    The norm is that of the gradient summed over replicas, before any clipping.
+    """
+    recorded: list[tuple[keras.optimizers.Optimizer, tf.Tensor]] = []
+    token = _norms.set(recorded)
+    try:
+        yield recorded
+    finally:
+        _norms.reset(token)
+
+
 def _apply(
     optimizer: keras.optimizers.Optimizer,
     gradients: Sequence[tf.Tensor],
     variables: Sequence[tf.Variable],
 ) -> None:
+    recorded = _norms.get()
+    if recorded is not None:
+        context = tf.distribute.get_replica_context()
+        summed = context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients))
+        recorded.append((optimizer, tf.linalg.global_norm(summed)))
     optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
 
 

@@ -1,6 +1,11 @@
-"""Saving and restoring a phase: its last checkpoints, its best, parts of an earlier phase."""
+"""Saving and restoring a phase: its last checkpoints, its best, parts of an earlier phase.
 
-import os
+A checkpoint is written beside the others and named when it is whole; its index file is the last to
+appear, so whatever has one is complete. Tensors carry checksums: a damaged file shows when it is
+read, and the one before it is taken.
+"""
+
+import contextlib
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +14,11 @@ import tensorflow as tf
 from absl import logging
 from etils import epath
 
-from garden.core.errors import UserError
+from garden.core.errors import StorageError, UserError
+from garden.engine.replica_state import ReplicaState
 
 _UNREADABLE = (tf.errors.OpError, IndexError)
+_PREFIX = 'ckpt'
 
 
 class Checkpoints:
@@ -25,6 +32,7 @@ class Checkpoints:
       keep: how many of the last checkpoints to keep.
       scratch: on a worker that only reads these folders, where to put what it writes: writing takes
         all workers, for some values are spread over them.
+      background: whether a thread writes while training goes on; the values are those of the call.
     """
 
     def __init__(
@@ -35,11 +43,20 @@ class Checkpoints:
         objects: dict[str, tf.Module],
         keep: int = 3,
         scratch: epath.PathLike | None = None,
+        background: bool = False,
     ):
-        self.directory = str(directory)
+        self.directory = epath.Path(directory)
         self._strategy = strategy
-        self._checkpoint = tf.train.Checkpoint(**objects)
-        self._objects = objects
+        variables = [v for module in objects.values() for v in module.variables]
+        self._replicas = ReplicaState(variables, strategy)
+        of_replicas = {self._replicas.name_in_checkpoint: self._replicas}
+        self._of_replicas = tf.train.Checkpoint(**of_replicas)
+        self._shared = tf.train.Checkpoint(**objects)
+        self._checkpoint = tf.train.Checkpoint(**objects, **of_replicas)
+        self._options = tf.train.CheckpointOptions(enable_async=background)
+        if scratch is None:
+            tidy(self.directory)
+            tidy(epath.Path(best_directory))
         self._last = self._manager(directory, keep, scratch)
         self._best = self._manager(best_directory, 1, scratch)
         self._present: int | None = None
@@ -49,10 +66,16 @@ class Checkpoints:
     ) -> tf.train.CheckpointManager:
         if scratch is not None:
             directory = epath.Path(scratch) / epath.Path(directory).name
-        return tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=keep)
+        return tf.train.CheckpointManager(
+            self._checkpoint, str(directory), max_to_keep=keep, checkpoint_name=_PREFIX
+        )
 
     def save(self, step: int) -> None:
-        """Saves the state after `step` steps unless it was read or written just now."""
+        """Saves the state after `step` steps unless it was read or written just now.
+
+        Raises:
+          StorageError: if this checkpoint, or the one that was being written, cannot be.
+        """
         if step != self._present:
             self._save(self._last, step)
             self._present = step
@@ -61,29 +84,30 @@ class Checkpoints:
         """Saves the state after `step` steps as the best so far."""
         self._save(self._best, step)
 
+    def finish(self) -> None:
+        """Returns when everything is written."""
+        with self._explained(self._last):
+            self._last.sync()
+
     def _save(self, manager: tf.train.CheckpointManager, step: int) -> None:
-        self._merge_statistics()
+        self._replicas.collect()
+        # The manager counts one up; a count of calls would tell a resumed run from a straight one.
+        self._checkpoint.save_counter.assign(step)
+        with self._explained(manager):
+            manager.save(checkpoint_number=step, options=self._options)
+
+    @contextlib.contextmanager
+    def _explained(self, manager: tf.train.CheckpointManager) -> Any:
         try:
-            manager.save(checkpoint_number=step)
-        except tf.errors.OpError as error:
-            raise UserError(
-                f'The checkpoint of step {step} cannot be written to {manager.directory} '
-                f'({_reason(error)}); the one before is untouched. Make room or mend the folder, '
-                'then run the same command again.'
+            yield
+        except (tf.errors.OpError, OSError) as error:
+            with contextlib.suppress(OSError, tf.errors.OpError):
+                tidy(epath.Path(manager.directory))
+            raise StorageError(
+                f'A checkpoint cannot be written to {manager.directory} ({_reason(error)}); those '
+                'before it are untouched. Make room or mend the folder, then run the same command '
+                'again.'
             ) from error
-
-    def _merge_statistics(self) -> None:
-        """Gives all replicas the mean of the statistics that each gathers on its own.
-
-        That is what a checkpoint holds, so a run that goes on must hold it too if a resumed one is
-        to be equal.
-        """
-        if self._strategy.num_replicas_in_sync == 1:
-            return
-        for variable in _variables(self._objects):
-            own = variable.synchronization == tf.VariableSynchronization.ON_READ
-            if own and variable.aggregation == tf.VariableAggregation.MEAN:
-                variable.assign(variable.read_value())
 
     def restore_latest(self) -> int | None:
         """Restores the newest checkpoint that can be read; returns its step, or None without any.
@@ -94,9 +118,10 @@ class Checkpoints:
           UserError: if there are checkpoints and none can be read, or the newest that can
             belongs to another model.
         """
-        state = tf.train.get_checkpoint_state(self.directory)
-        paths = list(reversed(state.all_model_checkpoint_paths)) if state else []
-        for path in paths:
+        with self._explained(self._last):
+            self._last.sync()
+        paths = complete(self.directory)
+        for path in reversed(paths):
             try:
                 self.restore(path)
                 self._present = step_of(path)
@@ -105,8 +130,8 @@ class Checkpoints:
                 logging.warning('%s is damaged (%s); trying the one before.', path, _reason(error))
         if paths:
             raise UserError(
-                f'None of the checkpoints in {self.directory} can be read. Remove the folder '
-                'to start afresh.'
+                f'None of the checkpoints in {self.directory} can be read. Remove the folder to '
+                'start afresh.'
             )
         return None
 
@@ -116,17 +141,21 @@ class Checkpoints:
         Raises:
           UserError: if the checkpoint lacks something that the task has.
         """
-        try:
-            with self._strategy.scope():
-                status = self._checkpoint.restore(path)
-            status.assert_existing_objects_matched()
-        except (AssertionError, ValueError) as error:
-            raise UserError(
-                f'{path} does not fit this configuration: {_mismatch(error)}. '
-                'Start in another --model_dir.'
-            ) from error
-        # Silences the warnings about the save counter and the like at the end of the process.
-        status.expect_partial()
+        with self._strategy.scope():
+            try:
+                status = self._shared.restore(path).expect_partial()
+                status.assert_existing_objects_matched()
+            except (AssertionError, ValueError) as error:
+                raise UserError(
+                    f'{path} does not fit this configuration: {_mismatch(error)}. '
+                    'Start in another --model_dir.'
+                ) from error
+            try:
+                status = self._of_replicas.restore(path).expect_partial()
+                status.assert_existing_objects_matched()
+            except AssertionError:
+                return  # Written by another number of replicas.
+            self._replicas.hand_out()
 
 
 def warm_start(
@@ -163,14 +192,46 @@ def warm_start(
 
 def step_of(path: str) -> int:
     """Returns the step that a checkpoint's name states."""
-    return int(os.path.basename(path).rsplit('-', 1)[1])
+    return int(path.rsplit('-', 1)[1])
 
 
-def _variables(objects: dict[str, tf.Module]) -> list[tf.Variable]:
-    found: dict[Any, tf.Variable] = {}
-    for module in objects.values():
-        found.update((v.ref(), v) for v in module.variables)
-    return list(found.values())
+def complete(directory: epath.Path) -> list[str]:
+    """Returns the complete checkpoints in a folder, oldest step first, whatever its notes say."""
+    if not directory.exists():
+        return []
+    found = [
+        str(path).removesuffix('.index')
+        for path in directory.glob(f'{_PREFIX}-*.index')
+        if path.stem.removeprefix(f'{_PREFIX}-').isdecimal()
+    ]
+    return sorted(found, key=step_of)
+
+
+def tidy(directory: epath.Path) -> None:
+    """Removes what a killed process left half-written, and notes all that is whole.
+
+    TensorFlow reads from a file named 'checkpoint' which checkpoints there are; without it, or with
+    one that a crash has cut short, a run would silently start anew.
+    """
+    if not directory.exists():
+        return
+    paths = complete(directory)
+    for path in directory.iterdir():
+        if not path.name.startswith(f'{_PREFIX}-'):
+            continue
+        if path.is_dir():  # The parts of a checkpoint that was never put together.
+            path.rmtree()
+        elif str(path).split('.data-')[0] not in paths and '.data-' in path.name:
+            path.unlink()
+    try:
+        state = tf.train.get_checkpoint_state(str(directory))
+        noted = list(state.all_model_checkpoint_paths) if state else []
+    except (ValueError, tf.errors.OpError):
+        noted = []
+    if noted != paths:
+        tf.compat.v1.train.update_checkpoint_state(
+            str(directory), paths[-1] if paths else '', all_model_checkpoint_paths=paths
+        )
 
 
 def _mismatch(error: AssertionError | ValueError) -> str:

@@ -19,7 +19,7 @@ Metrics = Mapping[str, float]
 
 
 class Diverged(UserError):
-    """The training loss is not finite any more."""
+    """A training scalar or a weight is not finite any more, too often or with no way back."""
 
 
 class Observer(Protocol):
@@ -30,6 +30,9 @@ class Observer(Protocol):
 
     def evaluated(self, step: int, metrics: Metrics, pictures: Mapping[str, np.ndarray]) -> None:
         """The state after `step` steps was evaluated."""
+
+    def recovered(self, step: int, restored: int, what: Sequence[str]) -> None:
+        """At `step`, `what` was not finite; the phase went back to the state after `restored`."""
 
 
 class Controller(orbit.Controller):
@@ -49,6 +52,8 @@ class Controller(orbit.Controller):
       summary_dir: where TensorBoard's events go, in 'train' and 'eval' below it.
       interruption: tells when to stop.
       description: the configuration's text, for TensorBoard.
+      max_recoveries: how often the phase may go back to its last checkpoint because training
+        diverged, each time with another order of the data.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class Controller(orbit.Controller):
         summary_dir: str | None = None,
         interruption: Interruption | None = None,
         description: str = '',
+        max_recoveries: int = 0,
     ):
         super().__init__(
             global_step=trainer.global_step,
@@ -82,12 +88,13 @@ class Controller(orbit.Controller):
         self._intervals = (steps_per_loop, eval_interval, checkpoint_interval)
         self._observers = observers
         self._interruption = interruption or Interruption()
+        self._max_recoveries = max_recoveries
 
     def train(self, steps: int, checkpoint_at_completion: bool = True) -> None:
         """Trains up to `steps`, without evaluation."""
         self._advance(steps, evaluate=False)
         if checkpoint_at_completion:
-            self._save()
+            self._save(finish=True)
 
     def train_and_evaluate(
         self, train_steps: int, eval_steps: int = -1, eval_interval: int | None = None
@@ -98,53 +105,80 @@ class Controller(orbit.Controller):
           The metrics of the last evaluation made, None if the phase was complete before.
 
         Raises:
-          Diverged: if the training loss is not finite; the state is not saved.
+          Diverged: if a number is not finite once too often; that state is not saved.
           Interrupted: if asked to stop; the state is saved.
         """
         del eval_interval  # Fixed at construction, with the other intervals.
         metrics = self._advance(train_steps, evaluate=True, eval_steps=eval_steps)
-        self._save()
+        self._save(finish=True)
         return metrics
 
     def _advance(self, train_steps: int, evaluate: bool, eval_steps: int = -1) -> Metrics | None:
-        per_loop, eval_interval, save_interval = self._intervals
+        _, eval_interval, save_interval = self._intervals
         metrics = None
-        while (step := self._progress.step) < train_steps and not self._progress.exhausted:
-            due = min(train_steps, *(step - step % n + n for n in (per_loop, *self._intervals)))
-            self._train_n_steps(due - step)
-            if evaluate and (due % eval_interval == 0 or due == train_steps):
-                metrics = self.evaluate(eval_steps)
-            if due % save_interval == 0 or self._interruption.requested:
-                self._save()
-            if self._interruption.requested:
-                raise Interrupted
+        if self._progress.step == 0:
+            self._save()  # There is always a state to go back to.
+        with self._interruption.telling(self.trainer.halt):
+            while (step := self._progress.step) < train_steps and not self._progress.exhausted:
+                due = min(train_steps, *(step - step % n + n for n in self._intervals))
+                bad = self._train_n_steps(due - step)
+                step = self._progress.step
+                evaluates = evaluate and (step % eval_interval == 0 or step == train_steps)
+                stops = self._interruption.requested
+                saves = step % save_interval == 0 or stops
+                if not bad and (evaluates or saves) and not self.trainer.finite():
+                    bad = ['a weight']
+                if bad:
+                    self._recover(step, bad)
+                    continue
+                if evaluates:
+                    metrics = self.evaluate(eval_steps)
+                if saves:
+                    self._save(finish=stops)
+                if stops:
+                    raise Interrupted
         return metrics
 
-    def _save(self) -> None:
+    def _save(self, finish: bool = False) -> None:
         if self._checkpoints is not None:
             self._checkpoints.save(self._progress.step)
+            if finish:
+                self._checkpoints.finish()
 
-    def _train_n_steps(self, num_steps: int) -> None:
-        start = time.perf_counter()
+    def _recover(self, step: int, bad: Sequence[str]) -> None:
+        """Goes back to the last checkpoint, to go on from there with other batches."""
+        attempt = self._progress.recoveries + 1
+        what = ', '.join(bad)
+        if self._checkpoints is None or attempt > self._max_recoveries:
+            again = f' for the {attempt}th time' if attempt > 1 else ''
+            raise Diverged(
+                f'Training diverged{again}: {what} is not finite at step {step}. That state was '
+                'not saved; lower the learning rate, clip the gradient (clip_norm of the '
+                'optimizer) or allow more tries (phase.max_recoveries), then run again.'
+            )
+        restored = self._checkpoints.restore_latest()
+        # The checkpoint does not know of this try, and the next must not repeat it.
+        self._progress.recoveries = attempt
+        self.trainer.open_training_data(attempt)
+        for observer in self._observers:
+            observer.recovered(step, restored or 0, bad)
+
+    def _train_n_steps(self, num_steps: int) -> list[str]:
+        """Takes steps and reports them; returns the names of the scalars that are not finite."""
+        start, first = time.perf_counter(), self._progress.step
         output = self.trainer.train(tf.constant(num_steps, tf.int32))
         metrics = _numbers(output or {})
         step = self._progress.step
-        rate = num_steps / (time.perf_counter() - start)
+        if step == first:  # Asked to stop before it began.
+            return []
+        rate = (step - first) / (time.perf_counter() - start)
         metrics['steps_per_second'] = rate
         metrics['examples_per_second'] = rate * self.trainer.examples_per_step
         self.summary_manager.write_summaries(metrics)
         self.summary_manager.flush()
         for observer in self._observers:
             observer.trained(step, metrics)
-        bad = sorted(
-            name for name in self.trainer.task.train_scalars if not math.isfinite(metrics[name])
-        )
-        if bad:
-            raise Diverged(
-                f'Training diverged: {", ".join(bad)} is not finite at step {step}. Nothing was '
-                'saved since the last checkpoint; lower the learning rate or clip the gradient '
-                '(clip_norm of the optimizer), then run again.'
-            )
+        return [n for n in self.trainer.task.train_scalars if not math.isfinite(metrics[n])]
 
     def evaluate(self, steps: int = -1) -> Metrics:
         """Evaluates once with the averaged weights, if there are any; -1 means all data."""

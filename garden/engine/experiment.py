@@ -50,6 +50,10 @@ class Phase:
       warm_start: pairs of a task attribute and where its value comes from: an earlier phase's name
         or the path of a checkpoint.
       jit_compile: whether to compile the step with XLA.
+      gradient_norms: whether to report the norm of each optimizer's gradient.
+      max_recoveries: how often training that diverges (a scalar or a weight that is not finite) may
+        go back to its last checkpoint and go on with other batches; after that the run stops.
+      background_checkpoints: whether checkpoints are written while training goes on.
     """
 
     task: Callable[[], Task]
@@ -66,6 +70,9 @@ class Phase:
     targets: Sequence[str] = ()
     warm_start: Sequence[tuple[str, str]] = ()
     jit_compile: bool = False
+    gradient_norms: bool = False
+    max_recoveries: int = 2
+    background_checkpoints: bool = True
 
     def __post_init__(self) -> None:
         for field in ('train_steps', 'steps_per_loop', 'eval_interval', 'checkpoint_interval'):
@@ -125,7 +132,7 @@ def experiment(
     phases: Sequence[Phase] = gin.REQUIRED,
     seed: int = 0,
     precision: str = 'float32',
-    deterministic: bool = False,
+    deterministic: bool | None = None,
 ) -> list[Result]:
     """Runs the phases in turn; a phase that is complete is restored and falls through.
 
@@ -134,12 +141,14 @@ def experiment(
       phases: the phases.
       seed: of weights, data order, augmentation and noise.
       precision: 'float32', 'mixed_bfloat16' or 'mixed_float16' (with loss scaling).
-      deterministic: makes TensorFlow's own ops deterministic where it can, which costs speed
-        on GPUs.
+      deterministic: whether TensorFlow's own ops are to be deterministic where they can, which
+        costs speed on GPUs; None for yes on CPUs, where it costs nothing, and no elsewhere.
 
     Returns:
       What each phase came to.
     """
+    if deterministic is None:
+        deterministic = not tf.config.list_physical_devices('GPU')
     prepare_process(seed, precision, deterministic)
     names = [phase.name for phase in phases]
     if len(set(names)) < len(names):
@@ -176,7 +185,7 @@ def build(runtime: Runtime, phase: Phase, seed: int) -> tuple[Trainer, Progress,
             raise UserError(
                 f'phase.task of {phase.name!r} made a {type(task).__name__}, which is no Task.'
             )
-        trainer = Trainer(task, runtime.strategy, seed, phase.jit_compile)
+        trainer = Trainer(task, runtime.strategy, seed, phase.jit_compile, phase.gradient_norms)
         progress = Progress(trainer.global_step, phase.best_metric, phase.best_mode, phase.patience)
     checkpoints = Checkpoints(
         runtime.folder.checkpoints(phase.name),
@@ -185,6 +194,8 @@ def build(runtime: Runtime, phase: Phase, seed: int) -> tuple[Trainer, Progress,
         {'task': task, 'progress': progress},
         phase.keep_checkpoints,
         runtime.folder.scratch(phase.name),
+        # What Python holds cannot be copied while it changes.
+        background=phase.background_checkpoints and task.compiled,
     )
     runtime.built(phase, trainer)
     return trainer, progress, checkpoints
@@ -204,7 +215,7 @@ def _train(runtime: Runtime, phase: Phase, earlier: Sequence[str], seed: int) ->
         )
     runtime.folder.rewind_metrics(phase.name, progress.step)
     controller = _controller(runtime, phase, trainer, progress, checkpoints)
-    trainer.open_training_data()
+    trainer.open_training_data(progress.recoveries)
     trainer.open_evaluation_data()
     if runtime.mode == 'train':
         controller.train(phase.train_steps)
@@ -270,6 +281,7 @@ def _controller(
         summary_dir=str(runtime.folder.events(phase.name)) if runtime.folder.write else None,
         interruption=runtime.interruption,
         description=runtime.description,
+        max_recoveries=phase.max_recoveries,
     )
 
 

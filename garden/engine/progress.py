@@ -36,11 +36,21 @@ class Progress(tf.Module):
         self._best_value = tf.Variable(math.nan, dtype=tf.float64, trainable=False, name='best')
         self._best_step = tf.Variable(-1, dtype=tf.int64, trainable=False, name='best_step')
         self._stale = tf.Variable(0, dtype=tf.int64, trainable=False, name='stale')
+        self._recoveries = tf.Variable(0, dtype=tf.int64, trainable=False, name='recoveries')
 
     @property
     def step(self) -> int:
         """Steps taken so far."""
         return int(self.global_step.numpy())
+
+    @property
+    def recoveries(self) -> int:
+        """How often the phase went back to a checkpoint because training diverged."""
+        return int(self._recoveries.numpy())
+
+    @recoveries.setter
+    def recoveries(self, count: int) -> None:
+        self._recoveries.assign(count)
 
     @property
     def best(self) -> dict[str, float] | None:

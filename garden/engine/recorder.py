@@ -1,7 +1,7 @@
 """Writes what happens in a phase to the run folder: metrics as lines, pictures as PNG."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -35,6 +35,19 @@ class Recorder:
             for name, picture in pictures.items():
                 path = self._folder.pictures / f'{self._phase}_{name}.png'
                 path.write_bytes(png.encode(picture))
+
+    def recovered(self, step: int, restored: int, what: Sequence[str]) -> None:
+        """Writes that the phase went back, and drops what it takes back."""
+        self._folder.rewind_metrics(self._phase, restored)
+        self._folder.append_metrics(
+            {
+                'phase': self._phase,
+                'kind': 'recovery',
+                'step': step,
+                'restored': restored,
+                'what': list(what),
+            }
+        )
 
     def _write(self, kind: str, step: int, metrics: Mapping[str, float]) -> None:
         # JSON has no NaN: null tells a reader in any language that there was no number.

@@ -146,10 +146,14 @@ class RunFolder:
                 continue
 
     def rewind_metrics(self, phase: str, step: int) -> None:
-        """Drops the rows of `phase` beyond `step`: a resumed run writes them anew."""
+        """Drops the loops and evaluations of `phase` beyond `step`: they are written anew."""
         if not self.metrics.exists() or not self.write:
             return
-        rows = [r for r in self.read_metrics() if r['phase'] != phase or r['step'] <= step]
+        rows = [
+            row
+            for row in self.read_metrics()
+            if row['phase'] != phase or row['step'] <= step or row['kind'] == 'recovery'
+        ]
         self.write_text(self.metrics.name, ''.join(json.dumps(row) + '\n' for row in rows))
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import orbit
 import tensorflow as tf
 import tf_keras as keras
 
+from garden.core import optim
 from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.core.task import Batch, ReplicaStep, Task
@@ -28,6 +29,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
       seed: seed of data order, augmentation, noise and dropout.
       jit_compile: whether to compile the replica step with XLA; on CPU it slows down plain
         convolutions and grouped ones beyond use, so it is never the default.
+      gradient_norms: whether to report the norm of each optimizer's gradient among the scalars.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         strategy: tf.distribute.Strategy,
         seed: int,
         jit_compile: bool = False,
+        gradient_norms: bool = False,
     ):
         replicas = strategy.num_replicas_in_sync
         if not task.compiled and replicas > 1:
@@ -63,19 +66,29 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         self.seed = seed
         self.examples_per_step = 0
         self._jit_compile = jit_compile
+        names = _norm_names(task) if gradient_norms else {}
+        self._norm_names = names
+        with tf.device('CPU'):  # Where another thread can set it while a loop is running.
+            self._halted = tf.Variable(False, trainable=False)
         self._evaluators: Mapping[str, Any] = {}
         with strategy.scope():
             self.global_step = orbit.utils.create_global_step()
             self._eval_batch = tf.Variable(0, dtype=tf.int64, trainable=False)
-            self._train = {name: keras.metrics.Mean(name) for name in task.train_scalars}
+            self._train = {
+                name: keras.metrics.Mean(name) for name in (*task.train_scalars, *names.values())
+            }
             self._eval = {name: keras.metrics.Mean(name) for name in task.eval_scalars}
         self._averages = tuple(task.averages())
         self._reseed = randomness.Reseeder(task)
 
-    def open_training_data(self, seed: int | None = None) -> None:
-        """Makes the input pipeline that goes on from the present step; call it after a restore."""
+    def open_training_data(self, attempt: int = 0) -> None:
+        """Makes the input pipeline that goes on from the present step; call it after a restore.
+
+        Args:
+          attempt: another number, another order of the data.
+        """
         step = int(self.global_step.numpy())
-        seed = self.seed if seed is None else seed
+        seed = self.seed + (attempt << 32)
         self.train_dataset = self.strategy.distribute_datasets_from_function(
             lambda context: _endless(self.task.train_data(Feed.of(context, seed, step)))
         )
@@ -94,6 +107,30 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
             return super().train(num_steps)
         except tf.errors.OutOfRangeError as error:
             raise UserError(f'The training data has ended. {_REPEAT}') from error
+
+    def create_train_loop_fn(self) -> Callable[[Any, tf.Tensor], None]:
+        """Returns the inner loop: Orbit's, but for a look at whether it was told to halt."""
+
+        def loop(iterator: Any, num_steps: tf.Tensor) -> None:
+            for _ in tf.range(num_steps) if self.task.compiled else range(int(num_steps)):
+                if self._halted:
+                    break
+                self.train_step(iterator)
+
+        return tf.function(loop) if self.task.compiled else loop
+
+    def finite(self) -> bool:
+        """Whether every weight and statistic of the task is finite."""
+        return bool(self._finite())
+
+    @tf.function(autograph=False)
+    def _finite(self) -> tf.Tensor:
+        numbers = (v for v in self.task.variables if v.dtype.is_floating)
+        return tf.reduce_all([tf.reduce_all(tf.math.is_finite(v)) for v in numbers])
+
+    def halt(self) -> None:
+        """Ends the running loop after its present step; callable from any thread."""
+        self._halted.assign(True)
 
     def train_loop_begin(self) -> None:
         """Forgets the scalars of the loop before."""
@@ -120,7 +157,12 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         def on_replica(batch: Batch) -> None:
             seed = randomness.step_seed(self.seed, step, call)
             self._reseed(seed)
-            for name, value in replica_step(batch, seed).items():
+            with contextlib.ExitStack() as stack:
+                norms = stack.enter_context(optim.recorded_norms()) if self._norm_names else []
+                scalars = dict(replica_step(batch, seed))
+            for optimizer, norm in norms:
+                scalars[self._norm_names[id(optimizer)]] = norm
+            for name, value in scalars.items():
                 if name not in self._train:
                     raise UserError(
                         f'{type(self.task).__name__} returned a training scalar {name!r} that its '
@@ -207,6 +249,14 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         for evaluator in self._evaluators.values():
             metrics |= evaluator.result()
         return metrics
+
+
+def _norm_names(task: Task) -> dict[int, str]:
+    """Returns the scalar's name for each optimizer of a task, by the optimizer's identity."""
+    owned = optim.optimizers_of(task)
+    if len(owned) == 1:
+        return {id(optimizer): 'gradient_norm' for optimizer in owned.values()}
+    return {id(optimizer): f'{name}_gradient_norm' for name, optimizer in owned.items()}
 
 
 def _endless(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -21,7 +21,7 @@ def draw(folder: RunFolder, phase: str, targets: Mapping[str, bool]) -> np.ndarr
     """
     panels: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
     for row in folder.read_metrics():
-        if row['phase'] != phase:
+        if row['phase'] != phase or row['kind'] == 'recovery':
             continue
         for name, value in row.items():
             if name in ('phase', 'kind', 'step', *_RATES) or value is None:

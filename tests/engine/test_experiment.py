@@ -162,35 +162,214 @@ def test_training_stops_when_patience_runs_out(one_device, runner):
     assert again.step == 40
 
 
-def test_divergence_stops_the_run_and_is_not_saved(one_device, runner, tmp_path):
-    phase = full(checkpoint_interval=7)
-    diverging = Phase(
-        task=lambda: Toy(optimizer=lambda: keras.optimizers.SGD(1e6)),
+class Exploding(Toy):
+    """Its loss, or its weights, are not finite from a step on, for some orders of the data."""
+
+    def __init__(self, at=25, attempts=1, weights=False, **toy):
+        super().__init__(**toy)
+        self.at, self.attempts, self.weights = at, attempts, weights
+        self.order = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def train_data(self, feed):
+        self.order.assign(feed.seed >> 32)
+        return super().train_data(feed)
+
+    def train_step(self, batch, seed):
+        scalars = super().train_step(batch, seed)
+        bad = (self.optimizer.iterations > self.at) & (self.order < self.attempts)
+        nan = tf.where(bad, math.nan, 0.0)
+        if self.weights:
+            self.model.trainable_variables[0].assign_add(tf.fill([4, 8], nan))
+            return {'loss': tf.zeros_like(scalars['loss'])}
+        return {'loss': scalars['loss'] + nan}
+
+
+@pytest.mark.parametrize('weights', [False, True])
+def test_divergence_goes_back_to_a_good_state_with_other_batches(
+    one_device, runner, tmp_path, weights
+):
+    phase = Phase(
+        task=lambda: Exploding(attempts=2, weights=weights),
         train_steps=60,
         steps_per_loop=5,
+        eval_interval=20,
+        checkpoint_interval=20,
+    )
+    (result,), (trainer,) = runner(one_device, phase)
+    assert result.step == 60
+    assert trainer.finite()
+    recoveries = rows(tmp_path / 'run', 'recovery')
+    # A loss shows at the end of its loop; a weight when it is to be evaluated or saved.
+    found = 40 if weights else 30
+    what = ['a weight'] if weights else ['loss']
+    assert [(r['step'], r['restored'], r['what']) for r in recoveries] == [(found, 20, what)] * 2
+    evaluations = rows(tmp_path / 'run', 'eval')
+    assert [row['step'] for row in evaluations] == [20, 40, 60]
+    assert all(row['error'] is not None for row in evaluations)
+
+
+def test_divergence_once_too_often_stops_the_run_and_is_not_saved(one_device, runner, tmp_path):
+    phase = Phase(
+        task=lambda: Exploding(attempts=9, weights=True),
+        train_steps=60,
+        steps_per_loop=5,
+        eval_interval=20,
         checkpoint_interval=5,
+        max_recoveries=1,
     )
-    with pytest.raises(Diverged, match='loss is not finite at step'):
-        runner(one_device, diverging)
-    for path in (tmp_path / 'run/main/checkpoints').glob('*.index'):
-        for name, _ in tf.train.list_variables(str(path.with_suffix(''))):
+    with pytest.raises(Diverged, match='diverged for the 2th time: a weight is not finite'):
+        runner(one_device, phase)
+    paths = list((tmp_path / 'run/main/checkpoints').glob('*.index'))
+    assert paths
+    for path in paths:
+        reader = tf.train.load_checkpoint(str(path.with_suffix('')))
+        for name in reader.get_variable_to_shape_map():
             if '/model/' in name and name.endswith('VARIABLE_VALUE'):
-                value = tf.train.load_variable(str(path.with_suffix('')), name)
-                assert np.isfinite(value).all()
-    assert phase.checkpoint_interval == 7
+                assert np.isfinite(reader.get_tensor(name)).all()
 
 
-def test_a_damaged_checkpoint_is_skipped(one_device, runner, fingerprint, tmp_path):
-    _, (straight,) = runner(one_device, full(), folder='straight')
-    with pytest.raises(Interrupted):
-        runner(one_device, full(), folder='run', interruption=After(9))
-    newest = max(
-        (tmp_path / 'run/main/checkpoints').glob('*.data*'),
-        key=lambda path: int(path.name.split('-')[1].split('.')[0]),
-    )
-    newest.write_bytes(newest.read_bytes()[:100])
-    _, (resumed,) = runner(one_device, full(), folder='run')
+def test_a_run_that_diverges_in_its_first_loop_has_a_state_to_go_back_to(
+    one_device, runner, tmp_path
+):
+    phase = Phase(task=lambda: Exploding(at=1), train_steps=20, steps_per_loop=5)
+    (result,), (trainer,) = runner(one_device, phase)
+    assert result.step == 20 and trainer.finite()
+    assert [row['restored'] for row in rows(tmp_path / 'run', 'recovery')] == [0]
+
+
+def test_a_run_killed_after_a_recovery_goes_on_bit_for_bit(
+    one_device, runner, fingerprint, tmp_path
+):
+    def phase():
+        return Phase(
+            task=lambda: Exploding(attempts=1, noise=True, dropout=0.2),
+            train_steps=60,
+            steps_per_loop=5,
+            eval_interval=20,
+            checkpoint_interval=20,
+        )
+
+    _, (straight,) = runner(one_device, phase(), folder='straight')
+    for stop in (5, 3):
+        with pytest.raises(Interrupted):
+            runner(one_device, phase(), folder='broken', interruption=After(stop))
+    _, (resumed,) = runner(one_device, phase(), folder='broken')
     assert fingerprint(resumed) == fingerprint(straight)
+
+
+def final_values(folder):
+    """Every tensor of the last checkpoint but the description of its objects, which has names."""
+    reader = tf.train.load_checkpoint(str(folder / 'main/checkpoints/ckpt-60'))
+    names = set(reader.get_variable_to_shape_map()) - {'_CHECKPOINTABLE_OBJECT_GRAPH'}
+    return {name: reader.get_tensor(name).tobytes() for name in names}
+
+
+@pytest.mark.parametrize('replicas', [1, 2])
+def test_the_last_checkpoint_holds_the_same_values(
+    replicas, one_device, two_replicas, runner, tmp_path
+):
+    strategy = one_device if replicas == 1 else two_replicas
+    runner(strategy, full(), folder='straight')
+    with pytest.raises(Interrupted):
+        runner(strategy, full(), folder='broken', interruption=After(4))
+    runner(strategy, full(), folder='broken')
+    straight, broken = (final_values(tmp_path / name) for name in ('straight', 'broken'))
+    assert len(straight) > 10
+    assert straight == broken
+
+
+def test_the_size_of_a_checkpoint_does_not_grow_with_the_steps(one_device, runner, tmp_path):
+    runner(one_device, full(checkpoint_interval=20, keep_checkpoints=9))
+    sizes = {p.stat().st_size for p in (tmp_path / 'run/main/checkpoints').glob('ckpt-*.data*')}
+    assert len(sizes) == 1
+
+
+def test_another_number_of_replicas_goes_on_from_the_same_step(one_device, two_replicas, runner):
+    with pytest.raises(Interrupted):
+        runner(two_replicas, full(), interruption=After(9))
+    (result,), _ = runner(one_device, full())
+    assert result.step == 60
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def emptied(path):
+    path.write_bytes(b'')
+
+
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def removed(path):
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    'part, damage',
+    [
+        ('.data', truncated),
+        ('.data', emptied),
+        ('.data', flipped),
+        ('.data', removed),
+        ('.index', truncated),
+        ('.index', emptied),
+        ('.index', removed),
+        ('checkpoint', emptied),
+        ('checkpoint', removed),
+        ('checkpoint', lambda path: path.write_text('garbage')),
+    ],
+)
+def test_a_damaged_checkpoint_is_skipped(
+    one_device, runner, fingerprint, tmp_path, part, damage, straight
+):
+    with pytest.raises(Interrupted):
+        runner(one_device, full(), interruption=After(9))
+    folder = tmp_path / 'run/main/checkpoints'
+    if part == 'checkpoint':
+        damage(folder / part)
+    else:
+        damage(max(folder.glob(f'*{part}*'), key=step_in_name))
+    _, (resumed,) = runner(one_device, full())
+    assert fingerprint(resumed) == straight
+
+
+def step_in_name(path):
+    return int(path.name.split('-')[1].split('.')[0])
+
+
+@pytest.fixture
+def straight(one_device, runner, fingerprint):
+    """The fingerprint of a run that nothing happened to."""
+    _, (trainer,) = runner(one_device, full(), folder='straight')
+    return fingerprint(trainer)
+
+
+def test_leftovers_of_a_killed_save_are_removed(one_device, runner, tmp_path):
+    runner(one_device, full())
+    folder = tmp_path / 'run/main/checkpoints'
+    (folder / 'ckpt-99_temp').mkdir()
+    (folder / 'ckpt-99_temp' / 'part').write_bytes(b'half')
+    (folder / 'ckpt-99.data-00000-of-00001').write_bytes(b'no index')
+    (folder / 'notes.txt').write_text("a user's own file")
+    runner(one_device, full())
+    names = {path.name for path in folder.iterdir()}
+    assert not [name for name in names if '99' in name]
+    assert 'notes.txt' in names
+
+
+def test_checkpoints_that_cannot_be_read_at_all_do_not_start_the_run_anew(
+    one_device, runner, tmp_path
+):
+    runner(one_device, full())
+    for path in (tmp_path / 'run/main/checkpoints').glob('*.data*'):
+        truncated(path)
+    with pytest.raises(UserError, match='None of the checkpoints'):
+        runner(one_device, full())
 
 
 def test_a_checkpoint_of_another_model_is_refused_in_one_line(one_device, runner):
