@@ -98,7 +98,11 @@ def _open_folder(
     args: argparse.Namespace, config: config_lib.Config, strategy: tf.distribute.Strategy
 ) -> RunFolder:
     """Opens the run folder; one that holds another configuration is refused unless asked for."""
-    folder = RunFolder(_path(args, config), write=strategy.extended.should_checkpoint)
+    folder = RunFolder(
+        _path(args, config),
+        write=strategy.extended.should_checkpoint,
+        trains=args.mode in ('train', 'train_and_eval'),
+    )
     if folder.begun and not args.allow_config_change:
         changes = config_lib.difference(folder.config.read_text(), config.text)
         if changes:
@@ -130,7 +134,9 @@ def _conclude(folder: RunFolder, results: Sequence[Result]) -> None:
         return
     recoveries = [row for row in folder.read_metrics() if row['kind'] == 'recovery']
     phases = [dataclasses.asdict(result) for result in results]
-    folder.write_json('summary.json', {'phases': phases, 'recoveries': recoveries})
+    folder.write_json(folder.summary.name, {'phases': phases, 'recoveries': recoveries})
+    if not folder.trains:
+        return
     folder.pictures.mkdir(parents=True, exist_ok=True)
     for result in results:
         picture = curves.draw(folder, result.phase, result.targets)

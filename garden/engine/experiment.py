@@ -213,7 +213,8 @@ def _train(runtime: Runtime, phase: Phase, earlier: Sequence[str], seed: int) ->
             f'Phase {phase.name!r} in {runtime.folder.path} has taken {progress.step} steps, more '
             f'than its train_steps ({phase.train_steps}). Start in another --model_dir.'
         )
-    runtime.folder.rewind_metrics(phase.name, progress.step)
+    complete = progress.step == phase.train_steps or progress.exhausted
+    runtime.folder.rewind_metrics(phase.name, progress.step, again=complete)
     controller = _controller(runtime, phase, trainer, progress, checkpoints)
     trainer.open_training_data(progress.recoveries)
     trainer.open_evaluation_data()

@@ -5,6 +5,8 @@ operative_config.gin    the bindings that were used, defaults included
 run.json                command, seed, versions, git state, devices, of each launch
 metrics.jsonl           one line per loop and per evaluation
 summary.json            the final metrics against the targets
+evaluations.jsonl       what processes that only evaluate have found, beside one that trains
+evaluation.json         the last of it, against the targets
 pictures/               what the task drew, and the learning curves, as PNG
 <phase>/checkpoints/    the last checkpoints
 <phase>/best/           the best one
@@ -35,11 +37,14 @@ class RunFolder:
     Args:
       path: the folder, local or remote (gs://...).
       write: False on all workers but the first: they read only.
+      trains: False for a process that only evaluates, maybe beside one that trains: it has files
+        of its own for what it finds.
     """
 
-    def __init__(self, path: epath.PathLike, write: bool = True):
+    def __init__(self, path: epath.PathLike, write: bool = True, trains: bool = True):
         self.path = epath.Path(path)
         self.write = write
+        self.trains = trains
         self._scratch = tempfile.TemporaryDirectory(prefix='garden-')
 
     @property
@@ -50,7 +55,12 @@ class RunFolder:
     @property
     def metrics(self) -> epath.Path:
         """The metrics, one JSON object a line."""
-        return self.path / 'metrics.jsonl'
+        return self.path / ('metrics.jsonl' if self.trains else 'evaluations.jsonl')
+
+    @property
+    def summary(self) -> epath.Path:
+        """The final metrics."""
+        return self.path / ('summary.json' if self.trains else 'evaluation.json')
 
     @property
     def pictures(self) -> epath.Path:
@@ -145,14 +155,23 @@ class RunFolder:
             except json.JSONDecodeError:
                 continue
 
-    def rewind_metrics(self, phase: str, step: int) -> None:
-        """Drops the loops and evaluations of `phase` beyond `step`: they are written anew."""
+    def rewind_metrics(self, phase: str, step: int, again: bool = False) -> None:
+        """Drops what `phase` did after `step`: it is written anew.
+
+        Args:
+          phase: the phase.
+          step: the step that it goes on from.
+          again: whether the evaluation at that step is made again, too.
+        """
         if not self.metrics.exists() or not self.write:
             return
         rows = [
             row
             for row in self.read_metrics()
-            if row['phase'] != phase or row['step'] <= step or row['kind'] == 'recovery'
+            if row['phase'] != phase
+            or row['step'] < step
+            or (row['step'] == step and not (again and row['kind'] == 'eval'))
+            or row['kind'] == 'recovery'
         ]
         self.write_text(self.metrics.name, ''.join(json.dumps(row) + '\n' for row in rows))
 

@@ -21,7 +21,9 @@ def small(tmp_path, monkeypatch):
     from garden.engine.experiment import Runtime, experiment
     from garden.engine.run_folder import RunFolder
 
-    def run(name, strategy, mode='train_and_eval', shrink=True, overrides=()):
+    def run(
+        name, strategy, mode='train_and_eval', shrink=True, overrides=(), folder='run', observers=()
+    ):
         path = experiments.find(name)
         changes = ["include 'base/smoke.gin'"] if shrink else []
         if shrink and not experiments.header(path).offline:
@@ -29,13 +31,14 @@ def small(tmp_path, monkeypatch):
             changes += [f'{key} = @sources.synthetic()' for key in _SOURCE.findall(text)]
         loaded = config.load(name, [*changes, *overrides])
         trainers = []
-        run_folder = RunFolder(tmp_path / 'run')
+        run_folder = RunFolder(tmp_path / folder)
         run_folder.create()
         results = experiment(
             Runtime(
                 strategy=strategy,
                 folder=run_folder,
                 mode=mode,
+                observers=lambda phase, trainer: observers,
                 built=lambda phase, trainer: trainers.append(trainer),
             )
         )

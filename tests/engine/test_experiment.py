@@ -112,11 +112,12 @@ def test_steps_after_the_last_checkpoint_are_taken_again_equally(
     assert steps == sorted(set(steps))
 
 
-def test_a_complete_run_started_again_says_what_it_came_to(one_device, runner):
+def test_a_complete_run_started_again_says_what_it_came_to(one_device, runner, tmp_path):
     (first,), _ = runner(one_device, full())
     (again,), (trainer,) = runner(one_device, full())
     assert again.metrics == first.metrics
     assert again.step == 60
+    assert [row['step'] for row in rows(tmp_path / 'run', 'eval')] == [20, 40, 60]
     assert int(trainer.global_step.numpy()) == 60
 
 
