@@ -91,13 +91,24 @@ class Feed:
 
 
 def shuffled(position: tf.Tensor, size: int, seed: int) -> tf.Tensor:
-    """Returns which of `size` examples stands at `position` (int64) of an endless shuffled stream.
+    """Returns which of `size` examples stands at `position` of an endless shuffled stream.
 
     Each epoch is a permutation of its own; none is stored.
+
+    Args:
+      position: int64, a scalar or a vector of any positions.
+      size: the number of examples.
+      seed: another seed, other permutations.
     """
     epoch = position // size
-    key = tf.stack([tf.constant(seed, tf.int64), epoch])
-    return tf.random.experimental.index_shuffle(position % size, key, size - 1)
+    same = tf.ones_like(position)
+    # The raw op, for the public one does not take a vector of positions of several epochs.
+    return tf.raw_ops.RandomIndexShuffle(
+        index=position % size,
+        seed=tf.stack([same * seed, epoch, 0 * same], axis=-1),
+        max_index=same * (size - 1),
+        rounds=4,
+    )
 
 
 def example_seed(position: tf.Tensor, seed: int) -> tf.Tensor:

@@ -18,6 +18,8 @@ from garden.core.feed import Feed, shuffled
 Example = Mapping[str, tf.Tensor]
 Spec = Mapping[str, tf.TensorSpec | Sequence[tf.TensorSpec]]
 
+_CHUNK = 128  # Positions that are permuted at a time.
+
 
 class Source(abc.ABC):
     """Raw examples: encoded pictures, labels, waveforms, as they are stored."""
@@ -55,10 +57,13 @@ class Source(abc.ABC):
         """
         size = self.checked_length()
 
-        def key(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return position, shuffled(position, size, feed.seed) if shuffle else position % size
+        def keys(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            if not shuffle:
+                return positions, positions % size
+            return positions, shuffled(positions, size, feed.seed)
 
-        return feed.positions(batch_size).map(key)
+        # A call for each position would cost more than the permutation itself.
+        return feed.positions(batch_size).batch(_CHUNK).map(keys).unbatch()
 
     def evaluation_keys(self, feed: Feed, batch_size: int) -> tf.data.Dataset:
         """Yields (position, key) of this pipeline's part of one pass over all examples.

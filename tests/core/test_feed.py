@@ -44,6 +44,12 @@ def test_each_epoch_is_another_permutation():
     assert not np.array_equal(epochs[0], np.arange(size))
 
 
+def test_a_vector_of_positions_is_permuted_as_each_of_them():
+    positions = tf.range(250, dtype=tf.int64)  # Of several epochs.
+    one_by_one = tf.map_fn(lambda p: shuffled(p, 97, 5), positions)
+    np.testing.assert_array_equal(shuffled(positions, 97, 5), one_by_one)
+
+
 def test_another_seed_is_another_order():
     positions = tf.range(50, dtype=tf.int64)
     orders = [tf.map_fn(lambda p, s=s: shuffled(p, 50, s), positions).numpy() for s in (0, 1)]
