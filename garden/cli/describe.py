@@ -1,7 +1,10 @@
 """`--describe`: what an experiment would train, on what and how, without training it."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
 from rich.console import Console
 from rich.table import Table
 
@@ -84,14 +87,21 @@ def _schedules(console: Console, phase: Phase, task: Task) -> dict[str, np.ndarr
     """Prints each optimizer's settings; draws its learning rate over the phase."""
     pictures = {}
     for name, optimizer in optim.optimizers_of(task).items():
-        settings = {k: v for k, v in optimizer.get_config().items() if not isinstance(v, dict)}
-        shown = ', '.join(f'{key}={value}' for key, value in settings.items())
-        console.print(f'{name}: {type(optimizer).__name__}({shown})', markup=False)
+        console.print(f'{name}: {_call(type(optimizer).__name__, optimizer)}', markup=False)
         steps = np.unique(np.linspace(0, phase.train_steps - 1, _SAMPLES).astype(np.int64))
         rates = [float(optim.learning_rate(optimizer, step)) for step in steps]
         panel = {'learning rate': {'schedule': (steps.tolist(), rates)}}
         pictures[f'schedule_{name}'] = learning_curves(panel)
     return pictures
+
+
+def _call(name: str, made: Any) -> str:
+    """Returns an optimizer or a schedule as the call that makes it."""
+    settings = made.get_config()
+    schedule = getattr(made, '_learning_rate', None)
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        settings['learning_rate'] = _call(type(schedule).__name__, schedule)
+    return f'{name}({", ".join(f"{key}={value}" for key, value in settings.items())})'
 
 
 def _input(console: Console, task: Task, strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ Nothing here imports TensorFlow: `--help`, `--list` and a misspelt name answer a
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -35,6 +36,10 @@ class _Parser(argparse.ArgumentParser):
         known, unknown = self.parse_known_args(args, namespace)
         if unknown:
             flag = unknown[0].split('=')[0]
+            if not flag.startswith('-'):
+                raise UserError(
+                    f'{flag!r} is no flag; flags begin with --, as --experiment={flag}.'
+                )
             flags = [text for action in self._actions for text in action.option_strings]
             raise UserError(f'There is no flag {flag}.{did_you_mean(flag, flags)}')
         return known
@@ -100,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _main(_parser().parse_args(argv))
     except UserError as error:
         if debug:
-            raise
+            traceback.print_exc()
         print(f'error: {error}', file=sys.stderr)
         return STATUS_STORAGE if isinstance(error, StorageError) else STATUS_MISTAKE
     except KeyboardInterrupt:
@@ -120,7 +125,9 @@ def _main(args: argparse.Namespace) -> int:
                 f'--{flag}={value} is not known.{did_you_mean(value, choices)} '
                 f'Choices: {", ".join(choices)}.'
             )
-    if args.experiment is None:
+    if args.json:
+        raise UserError('--json goes with --list.')
+    if not args.experiment:
         raise UserError('Which experiment? Give --experiment=NAME; --list shows the names.')
 
     _set_environment(args.debug)
@@ -133,6 +140,11 @@ def _main(args: argparse.Namespace) -> int:
         overrides.append(f'data_dir = {args.data_dir!r}')
     # Most mistakes are found here, before TensorFlow is imported.
     loaded = config.load(args.experiment, overrides)
+    if args.data_dir is not None and '%data_dir' not in loaded.text:
+        raise UserError(
+            f'--data_dir={args.data_dir}: nothing in {args.experiment} reads data_dir; bind it, as '
+            "--gin='sources.tfds.data_dir = %data_dir'."
+        )
     if args.print_config:
         print(loaded.text, end='')
         return STATUS_DONE

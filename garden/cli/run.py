@@ -65,9 +65,17 @@ def _launch(
     folder = _open_folder(args, config, strategy)
     terminal = Terminal(config, folder, strategy, args.mode)
 
+    to_build = len(config.get('garden.experiment.phases'))
+    names: list[str] = []
+
     def built(phase: Phase, trainer: Trainer) -> None:
         terminal.built(phase, trainer)
-        folder.write_text('operative_config.gin', config.operative())
+        if folder.trains:
+            folder.write_text('operative_config.gin', config.operative())
+        names.append(phase.name)
+        # Of several phases, the last to be built may be the one that reads a setting.
+        if len(names) == to_build:
+            terminal.unused(config.unused())
 
     def observers(phase: Phase, trainer: Trainer) -> Sequence[Observer]:
         recorder = Recorder(folder, phase.name)
@@ -90,7 +98,7 @@ def _launch(
             terminal.interrupted()
             raise
     _conclude(folder, results)
-    terminal.finished(results, config.unused())
+    terminal.finished(results)
     return 0
 
 
@@ -111,8 +119,9 @@ def _open_folder(
                 f'{folder.path} holds a run of another configuration: {changes[0]}{more}. '
                 'Give another --model_dir, or --allow_config_change to go on with the new one.'
             )
-    if folder.write:
+    if folder.write and folder.trains:
         folder.create()
+        folder.lock()
         folder.write_text(folder.config.name, config.text)
         seed = config.get('garden.experiment.seed') or 0
         devices = f'{strategy.num_replicas_in_sync} x {_device(strategy)}'
@@ -134,6 +143,9 @@ def _conclude(folder: RunFolder, results: Sequence[Result]) -> None:
         return
     recoveries = [row for row in folder.read_metrics() if row['kind'] == 'recovery']
     phases = [dataclasses.asdict(result) for result in results]
+    known = {(phase['phase'], phase['step']): phase for phase in folder.read_summary()}
+    # A run that only trained has nothing to say of a state that was evaluated before.
+    phases = [p if p['metrics'] else known.get((p['phase'], p['step']), p) for p in phases]
     folder.write_json(folder.summary.name, {'phases': phases, 'recoveries': recoveries})
     if not folder.trains:
         return

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column, Table
 
@@ -15,6 +16,7 @@ from garden.engine.run_folder import RunFolder
 from garden.engine.trainer import Trainer
 
 _RATES = ('steps_per_second', 'examples_per_second')
+_PIPED_WIDTH = 200
 
 
 class Terminal:
@@ -32,6 +34,8 @@ class Terminal:
     ):
         self._console = Console(highlight=False, soft_wrap=True)
         self._live = self._console.is_terminal
+        if not self._live:  # Nothing is gained by folding lines that go into a file.
+            self._console.width = _PIPED_WIDTH
         self._config = config
         self._folder = folder
         self._strategy = strategy
@@ -42,7 +46,8 @@ class Terminal:
             TextColumn('{task.completed:.0f}/{task.total:.0f}'),
             # Where the line is too narrow, it is the numbers at its end that are cut.
             TextColumn(
-                '{task.fields[shown]}', table_column=Column(ratio=1, no_wrap=True, overflow='crop')
+                '{task.fields[shown]}',
+                table_column=Column(ratio=1, no_wrap=True, overflow='ellipsis'),
             ),
             console=self._console,
             transient=True,
@@ -64,18 +69,18 @@ class Terminal:
         table = _plain_table(self._config.name)
         table.add_row('phase', phase.name)
         table.add_row('task', type(task).__name__)
-        for name, (model, _) in task.models().items():
+        for name, (model, *_) in task.models().items():
             trained = _count(model.trainable_variables)
             fixed = _count(model.variables) - trained
             table.add_row(name, f'{trained:,} parameters trained, {fixed:,} kept beside them')
         for name, fact in task.facts().items():
-            table.add_row(name, fact)
+            table.add_row(name, escape(fact))
         replicas = self._strategy.num_replicas_in_sync
         table.add_row('devices', f'{replicas} x {_device(self._strategy)}')
         table.add_row('steps', f'{phase.train_steps:,}, evaluated every {phase.eval_interval:,}')
         if phase.targets:
             table.add_row('target', ', '.join(phase.targets))
-        table.add_row('run folder', str(self._folder.path))
+        table.add_row('run folder', escape(str(self._folder.path)))
         self._console.print(table)
 
     def observer(self, phase: Phase, trainer: Trainer) -> 'PhaseLine':
@@ -88,22 +93,31 @@ class Terminal:
         """Says that the run can be continued."""
         self._console.print('Interrupted; everything is saved. Run the same command to go on.')
 
-    def finished(self, results: Sequence[Result], unused: Sequence[str]) -> None:
+    def unused(self, bindings: Sequence[str]) -> None:
+        """Warns of settings that nothing reads."""
+        for binding in bindings:
+            self._console.print(
+                f'[yellow]unused:[/] {escape(binding)}: nothing reads this setting.'
+            )
+
+    def finished(self, results: Sequence[Result]) -> None:
         """Shows what the run came to and where everything lies."""
-        for line in unused:
-            self._console.print(f'[yellow]unused:[/] {line}: nothing read this setting.')
         for result in results:
             title = f'{self._config.name}, step {result.step:,}, {_duration(result.seconds)}'
             table = _plain_table(title if len(results) == 1 else f'{result.phase}: {title}')
             for name, value in result.metrics.items():
                 table.add_row(name, _number(value))
+            if result.stopped_early:
+                table.add_row(
+                    'stopped', 'early: no better evaluation for as long as phase.patience'
+                )
             if result.best:
                 best = ', '.join(f'{k} {_number(v)}' for k, v in result.best.items())
                 table.add_row('best', best)
             for target, met in result.targets.items():
                 table.add_row('target', f'{target}  {"[green]met" if met else "[red]missed"}')
             self._console.print(table)
-        self._console.print(f'Everything lies in {self._folder.path}')
+        self._console.print(f'Everything lies in {self._folder.path}', markup=False)
 
 
 class PhaseLine:
@@ -114,7 +128,7 @@ class PhaseLine:
         self._progress = progress
         self._phase = phase
         self._start_step = step
-        self._start = time.perf_counter()
+        self._start: float | None = None
         if progress is not None:
             self._bar = progress.add_task(
                 phase.name, total=phase.train_steps, completed=step, shown='starting'
@@ -146,8 +160,11 @@ class PhaseLine:
         )
 
     def _time_left(self, step: int) -> str:
-        taken = step - self._start_step
-        seconds = (time.perf_counter() - self._start) / max(taken, 1)
+        now = time.perf_counter()
+        if self._start is None:  # The first loop was traced, which the others need not be.
+            self._start, self._start_step = now, step
+            return '?'
+        seconds = (now - self._start) / max(step - self._start_step, 1)
         return _duration(seconds * (self._phase.train_steps - step))
 
 
@@ -173,7 +190,7 @@ def _current_step(trainer: Trainer) -> int:
 
 
 def _number(value: float) -> str:
-    return f'{value:,.0f}' if value == int(value) and abs(value) >= 10 else f'{value:.4g}'
+    return f'{value:,.0f}' if float(value).is_integer() and abs(value) >= 10 else f'{value:.4g}'
 
 
 def _duration(seconds: float) -> str:

@@ -72,6 +72,11 @@ class MovingAverage(tf.Module):
             strategy.extended.update(shadow, toward, args=(value,))
         return tf.no_op()
 
+    def restart(self) -> None:
+        """Begins anew from the variables as they are."""
+        for shadow, variable in zip(self.shadows, self._variables.items, strict=True):
+            shadow.assign(variable.read_value())
+
     @contextlib.contextmanager
     def swapped_in(self) -> Iterator[None]:
         """Lets the variables hold their averages for the time of the context."""

@@ -14,6 +14,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
+from garden.core.errors import UserError
+
 Scalars = Mapping[str, tf.Tensor]
 LossFn = Callable[[Any], tuple[tf.Tensor, Scalars]]
 
@@ -125,8 +127,11 @@ def split(batch: Any, parts: int) -> Any:
 
     def cut(tensor: tf.Tensor) -> tf.Tensor:
         size = tensor.shape[0]
-        if size is None or size % parts:
-            raise ValueError(f'A batch of {size} examples cannot be cut into {parts} equal parts.')
+        if size is None or parts < 1 or size % parts:
+            raise UserError(
+                f'micro_batches: the {size} examples of a replica cannot be cut into {parts} equal '
+                'parts.'
+            )
         return tf.reshape(tensor, [parts, size // parts, *tensor.shape[1:]])
 
     return tf.nest.map_structure(cut, batch)
@@ -218,9 +223,10 @@ def _apply(
 def learning_rate(
     optimizer: keras.optimizers.Optimizer, step: tf.Tensor | int | None = None
 ) -> tf.Tensor:
-    """Returns the learning rate of the update that follows `step` updates, by default the next."""
+    """Returns the learning rate of the update after `step` others, by default of the last one."""
     inner = getattr(optimizer, 'inner_optimizer', optimizer)
     schedule = getattr(inner, '_learning_rate', None)
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        return schedule(optimizer.iterations if step is None else step)
+        last = tf.maximum(optimizer.iterations - 1, 0)
+        return schedule(last if step is None else step)
     return tf.convert_to_tensor(optimizer.learning_rate)

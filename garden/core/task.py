@@ -22,7 +22,13 @@ Run = Callable[[ReplicaStep, Batch], None]
 
 
 class Evaluator(Protocol):
-    """A metric computed on the host from what `Task.eval_step` hands out, e.g. COCO's AP."""
+    """A metric computed on the host from what `Task.eval_step` hands out, e.g. COCO's AP.
+
+    Attributes:
+      metrics: the names that `result` returns.
+    """
+
+    metrics: Sequence[str]
 
     def reset_state(self) -> None:
         """Forgets everything: a pass over the evaluation data begins."""

@@ -104,7 +104,7 @@ def _read_file(path: Path, found: Statements, chain: tuple[Path, ...]) -> None:
         return
     found.files.append(path)
     try:
-        text = path.read_text(encoding='utf-8')
+        text = path.read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f'{experiments.shown(path)} cannot be read: {error}.') from error
     _read_text(text, path, path.parent, found, (*chain, path))

@@ -120,6 +120,10 @@ class Controller(orbit.Controller):
             self._save()  # There is always a state to go back to.
         with self._interruption.telling(self.trainer.halt):
             while (step := self._progress.step) < train_steps and not self._progress.exhausted:
+                # Asked to stop, a run leaves the evaluation of its last step to the next.
+                left = step and step % eval_interval == 0 and not self._progress.judged
+                if evaluate and left:
+                    metrics = self.evaluate(eval_steps)
                 due = min(train_steps, *(step - step % n + n for n in self._intervals))
                 bad = self._train_n_steps(due - step)
                 step = self._progress.step
@@ -131,12 +135,13 @@ class Controller(orbit.Controller):
                 if bad:
                     self._recover(step, bad)
                     continue
+                if stops:
+                    self._save(finish=True)
+                    raise Interrupted
                 if evaluates:
                     metrics = self.evaluate(eval_steps)
                 if saves:
-                    self._save(finish=stops)
-                if stops:
-                    raise Interrupted
+                    self._save()
         return metrics
 
     def _save(self, finish: bool = False) -> None:
@@ -153,8 +158,9 @@ class Controller(orbit.Controller):
             again = f' for the {attempt}th time' if attempt > 1 else ''
             raise Diverged(
                 f'Training diverged{again}: {what} is not finite at step {step}. That state was '
-                'not saved; lower the learning rate, clip the gradient (clip_norm of the '
-                'optimizer) or allow more tries (phase.max_recoveries), then run again.'
+                'not saved. Lower the learning rate, clip the gradient (clip_norm of the '
+                'optimizer) or allow more tries (phase.max_recoveries), and run again with '
+                '--allow_config_change to go on, or in another --model_dir.'
             )
         restored = self._checkpoints.restore_latest()
         # The checkpoint does not know of this try, and the next must not repeat it.

@@ -16,7 +16,7 @@ import tf_keras as keras
 from garden.core.errors import UserError, did_you_mean
 from garden.core.task import Task
 from garden.engine import randomness
-from garden.engine.checkpoints import Checkpoints, step_of, warm_start
+from garden.engine.checkpoints import Checkpoints, warm_start
 from garden.engine.controller import Controller, Metrics, Observer
 from garden.engine.interruption import Interrupted, Interruption
 from garden.engine.progress import Progress
@@ -75,9 +75,21 @@ class Phase:
     background_checkpoints: bool = True
 
     def __post_init__(self) -> None:
-        for field in ('train_steps', 'steps_per_loop', 'eval_interval', 'checkpoint_interval'):
-            if getattr(self, field) < 1:
-                raise UserError(f'phase.{field} is at least 1; {getattr(self, field)} is not.')
+        for field in (
+            'train_steps',
+            'steps_per_loop',
+            'eval_interval',
+            'checkpoint_interval',
+            'keep_checkpoints',
+            'patience',
+        ):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise UserError(f'phase.{field} is at least 1; {value} is not.')
+        if self.eval_steps < 1 and self.eval_steps != -1:
+            raise UserError(
+                f'phase.eval_steps is at least 1, or -1 for all data; {self.eval_steps} is not.'
+            )
         if not self.name or any(mark in self.name for mark in '/\\') or self.name.startswith('.'):
             raise UserError(f'phase.name {self.name!r} is not the name of a folder.')
 
@@ -91,7 +103,8 @@ class Result:
       step: the step it ended at.
       metrics: its last evaluation.
       best: the best evaluation by `best_metric`, with its step.
-      targets: each target with whether the last evaluation meets it.
+      targets: each target with whether the last evaluation meets it; empty without one.
+      stopped_early: whether patience ended it.
       seconds: how long this process worked on it.
     """
 
@@ -100,6 +113,7 @@ class Result:
     metrics: Mapping[str, float]
     best: Mapping[str, float] | None
     targets: Mapping[str, bool]
+    stopped_early: bool
     seconds: float
 
 
@@ -150,6 +164,8 @@ def experiment(
     if deterministic is None:
         deterministic = not tf.config.list_physical_devices('GPU')
     prepare_process(seed, precision, deterministic)
+    if not phases:
+        raise UserError('experiment.phases is empty: there is nothing to run.')
     names = [phase.name for phase in phases]
     if len(set(names)) < len(names):
         raise UserError(f'Two phases have one name: {", ".join(names)}. Give each its own.')
@@ -170,6 +186,8 @@ def prepare_process(seed: int, precision: str = 'float32', deterministic: bool =
             f'experiment.precision {precision!r} is not known.'
             f'{did_you_mean(precision, PRECISIONS)} It is one of {", ".join(PRECISIONS)}.'
         )
+    if not 0 <= seed < 2**31:
+        raise UserError(f'experiment.seed lies between 0 and {2**31 - 1}; {seed} does not.')
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_global_policy(precision)
     randomness.enable()
@@ -186,7 +204,7 @@ def build(runtime: Runtime, phase: Phase, seed: int) -> tuple[Trainer, Progress,
                 f'phase.task of {phase.name!r} made a {type(task).__name__}, which is no Task.'
             )
         trainer = Trainer(task, runtime.strategy, seed, phase.jit_compile, phase.gradient_norms)
-        progress = Progress(trainer.global_step, phase.best_metric, phase.best_mode, phase.patience)
+        progress = _progress(phase, trainer)
     checkpoints = Checkpoints(
         runtime.folder.checkpoints(phase.name),
         runtime.folder.best(phase.name),
@@ -201,13 +219,20 @@ def build(runtime: Runtime, phase: Phase, seed: int) -> tuple[Trainer, Progress,
     return trainer, progress, checkpoints
 
 
+def _progress(phase: Phase, trainer: Trainer) -> Progress:
+    return Progress(trainer.global_step, phase.best_metric, phase.best_mode, phase.patience)
+
+
 def _train(runtime: Runtime, phase: Phase, earlier: Sequence[str], seed: int) -> Result:
     start = time.perf_counter()
     targets = [Target.parse(text) for text in phase.targets]
     trainer, progress, checkpoints = build(runtime, phase, seed)
+    _check_names(phase, trainer.task, targets)
     if checkpoints.restore_latest() is None:
         _warm_start(runtime, phase, earlier, trainer.task)
         trainer.task.initialize()
+        for average in trainer.task.averages():
+            average.restart()
     if progress.step > phase.train_steps:
         raise UserError(
             f'Phase {phase.name!r} in {runtime.folder.path} has taken {progress.step} steps, more '
@@ -215,17 +240,21 @@ def _train(runtime: Runtime, phase: Phase, earlier: Sequence[str], seed: int) ->
         )
     complete = progress.step == phase.train_steps or progress.exhausted
     runtime.folder.rewind_metrics(phase.name, progress.step, again=complete)
+    if not complete and runtime.folder.write:
+        runtime.folder.ended(phase.name).unlink(missing_ok=True)
     controller = _controller(runtime, phase, trainer, progress, checkpoints)
     trainer.open_training_data(progress.recoveries)
     trainer.open_evaluation_data()
     if runtime.mode == 'train':
         controller.train(phase.train_steps)
-        metrics: Metrics = {}
+        metrics: Metrics | None = {}
     else:
-        metrics = controller.train_and_evaluate(phase.train_steps, phase.eval_steps) or {}
-        # Complete before it began: what it came to is still to be said.
-        metrics = metrics or controller.evaluate(phase.eval_steps)
-    return _result(phase, progress, metrics, targets, start)
+        metrics = controller.train_and_evaluate(phase.train_steps, phase.eval_steps)
+        if metrics is None:  # Complete before it began: what it came to is still to be said.
+            metrics = controller.evaluate(phase.eval_steps)
+    if runtime.folder.write:
+        runtime.folder.ended(phase.name).write_text(f'{progress.step}\n')
+    return _result(phase, progress, metrics or {}, targets, start)
 
 
 def _evaluate(runtime: Runtime, phase: Phase, seed: int) -> Result:
@@ -246,19 +275,25 @@ def _evaluate(runtime: Runtime, phase: Phase, seed: int) -> Result:
 def _evaluate_continuously(runtime: Runtime, phase: Phase, seed: int) -> Result:
     """Evaluates each new checkpoint of a run that another process trains, to its end."""
     start = time.perf_counter()
-    trainer, progress, checkpoints = build(runtime, phase, seed)
+    trainer, _, checkpoints = build(runtime, phase, seed)
     trainer.open_evaluation_data()
+    # What the checkpoints say of evaluations is the trainer's; this process judges for itself.
+    progress = _progress(phase, trainer)
     controller = _controller(runtime, phase, trainer, progress, None)
     metrics: Metrics = {}
+    ended = runtime.folder.ended(phase.name)
+
+    def over() -> bool:
+        return runtime.interruption.requested or ended.exists()
+
     for path in tf.train.checkpoints_iterator(
-        str(checkpoints.directory),
-        timeout=1.0,
-        timeout_fn=lambda: runtime.interruption.requested or progress.step >= phase.train_steps,
+        str(checkpoints.directory), timeout=1.0, timeout_fn=over
     ):
-        checkpoints.restore(path)
+        try:
+            checkpoints.restore(path)
+        except tf.errors.OpError:
+            continue  # The trainer has just replaced it by a newer one.
         metrics = controller.evaluate(phase.eval_steps)
-        if step_of(path) >= phase.train_steps:
-            break
     if runtime.interruption.requested:
         raise Interrupted
     return _result(phase, progress, metrics, map(Target.parse, phase.targets), start)
@@ -286,6 +321,22 @@ def _controller(
     )
 
 
+def _check_names(phase: Phase, task: Task, targets: Sequence[Target]) -> None:
+    """Makes sure that the metrics that are to be judged will be reported, before any training."""
+    reported = {*task.eval_scalars}
+    for evaluator in task.evaluators().values():
+        reported |= {*evaluator.metrics}
+    wanted = [('best_metric', phase.best_metric)] if phase.best_metric else []
+    wanted += [('targets', target.metric) for target in targets]
+    for setting, name in wanted:
+        if name not in reported:
+            raise UserError(
+                f'phase.{setting} is about {name!r}, which {type(task).__name__} does not report.'
+                f'{did_you_mean(name, reported)} It reports '
+                f'{", ".join(sorted(reported)) or "nothing"}.'
+            )
+
+
 def _warm_start(runtime: Runtime, phase: Phase, earlier: Sequence[str], task: Task) -> None:
     for attribute, origin in phase.warm_start:
         if origin in earlier:
@@ -309,6 +360,7 @@ def _result(
         step=progress.step,
         metrics=dict(metrics),
         best=progress.best,
-        targets={str(target): target.met(metrics) for target in targets},
+        targets={str(target): target.met(metrics) for target in targets} if metrics else {},
+        stopped_early=progress.exhausted and progress.step < phase.train_steps,
         seconds=time.perf_counter() - start,
     )

@@ -129,7 +129,7 @@ def find(name_or_path: str) -> Path:
 
 def header(path: Path) -> Header:
     """Reads the header of a gin file; one that has none is allowed."""
-    return parse_header(path.read_text(encoding='utf-8', errors='replace'))
+    return parse_header(path.read_text(encoding='utf-8-sig', errors='replace'))
 
 
 def parse_header(text: str) -> Header:

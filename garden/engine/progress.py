@@ -36,6 +36,7 @@ class Progress(tf.Module):
         self._best_value = tf.Variable(math.nan, dtype=tf.float64, trainable=False, name='best')
         self._best_step = tf.Variable(-1, dtype=tf.int64, trainable=False, name='best_step')
         self._stale = tf.Variable(0, dtype=tf.int64, trainable=False, name='stale')
+        self._judged_step = tf.Variable(-1, dtype=tf.int64, trainable=False, name='judged_step')
         self._recoveries = tf.Variable(0, dtype=tf.int64, trainable=False, name='recoveries')
 
     @property
@@ -63,23 +64,20 @@ class Progress(tf.Module):
         }
 
     @property
+    def judged(self) -> bool:
+        """Whether the present state was evaluated."""
+        return int(self._judged_step.numpy()) == self.step
+
+    @property
     def exhausted(self) -> bool:
         """Whether the patience has run out."""
         return self._patience is not None and int(self._stale.numpy()) >= self._patience
 
     def judge(self, metrics: dict[str, float]) -> bool:
-        """Takes note of an evaluation; returns whether it is the best so far. NaN never is.
-
-        Raises:
-          UserError: if the evaluation does not have the metric.
-        """
+        """Takes note of an evaluation; returns whether it is the best so far. NaN never is."""
+        self._judged_step.assign(self.global_step)
         if self._metric is None:
             return False
-        if self._metric not in metrics:
-            raise UserError(
-                f'phase.best_metric is {self._metric!r}, which the evaluation does not report; '
-                f'it reports {", ".join(sorted(metrics)) or "nothing"}.'
-            )
         value = metrics[self._metric]
         best = float(self._best_value.numpy())
         better = value > best if self._mode == 'max' else value < best

@@ -10,10 +10,12 @@ evaluation.json         the last of it, against the targets
 pictures/               what the task drew, and the learning curves, as PNG
 <phase>/checkpoints/    the last checkpoints
 <phase>/best/           the best one
+<phase>/ended           the step at which its training was over
 <phase>/events/         TensorBoard's events, of training and of evaluation
 """
 
 import datetime
+import fcntl
 import importlib.metadata
 import json
 import os
@@ -80,6 +82,10 @@ class RunFolder:
         """The folder of a phase's best checkpoint."""
         return self.path / phase / 'best'
 
+    def ended(self, phase: str) -> epath.Path:
+        """The file that says that the training of a phase is over, early or not."""
+        return self.path / phase / 'ended'
+
     def scratch(self, phase: str) -> epath.Path | None:
         """Where a worker that does not write here puts what it must write; None if it does."""
         return None if self.write else epath.Path(self._scratch.name) / phase
@@ -107,6 +113,24 @@ class RunFolder:
                 'give another one with --model_dir.'
             )
 
+    def lock(self) -> None:
+        """Keeps other processes from training in this folder for as long as this one lives.
+
+        Raises:
+          UserError: if another one does.
+        """
+        if '://' in str(self.path):
+            return  # Remote stores have no locks.
+        # Held to the end of the process, when the system lets go of it however that comes.
+        self._lock = os.open(self.path / '.lock', os.O_CREAT | os.O_WRONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f'Another process is training in {self.path}: wait for it, stop it, or give '
+                'another --model_dir.'
+            ) from error
+
     def write_text(self, name: str, text: str) -> None:
         """Writes a file of the folder, whole or not at all."""
         if not self.write:
@@ -124,7 +148,10 @@ class RunFolder:
     def note_launch(self, command: Sequence[str], seed: int, devices: str) -> None:
         """Adds this launch to run.json."""
         path = self.path / 'run.json'
-        launches = json.loads(path.read_text())['launches'] if path.exists() else []
+        try:
+            launches = json.loads(path.read_text())['launches']
+        except (OSError, ValueError, KeyError, TypeError):  # None yet, or cut short by a kill.
+            launches = []
         launches.append(
             {
                 'time': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
@@ -145,15 +172,24 @@ class RunFolder:
             with self.metrics.open('a') as file:
                 file.write(json.dumps(row) + '\n')
 
+    def read_summary(self) -> list[dict[str, Any]]:
+        """Returns what the summary says of each phase, nothing where there is none."""
+        try:
+            return json.loads(self.summary.read_text())['phases']
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
     def read_metrics(self) -> Iterator[dict[str, Any]]:
         """Yields the rows of metrics.jsonl; a last line cut short by a kill is left out."""
         if not self.metrics.exists():
             return
         for line in self.metrics.read_text().splitlines():
             try:
-                yield json.loads(line)
+                row = json.loads(line)
             except json.JSONDecodeError:
                 continue
+            if isinstance(row, dict) and {'phase', 'kind', 'step'} <= row.keys():
+                yield row
 
     def rewind_metrics(self, phase: str, step: int, again: bool = False) -> None:
         """Drops what `phase` did after `step`: it is written anew.
@@ -197,9 +233,10 @@ def _git_state() -> dict[str, Any] | None:
         ).stdout.strip()
 
     try:
+        git('ls-files', '--error-unmatch', Path(__file__).name)  # Not some repository around us.
         return {
             'commit': git('rev-parse', 'HEAD'),
-            'changed': bool(git('status', '--porcelain', '--untracked-files=no')),
+            'changed': bool(git('status', '--porcelain', '--', '*.py', '*.gin')),
         }
     except (OSError, subprocess.SubprocessError):
         return None

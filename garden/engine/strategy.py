@@ -43,6 +43,8 @@ def make_strategy(
 
 
 def _devices(count: int | None) -> list[str]:
+    if count is not None and count < 1:
+        raise UserError(f'--devices={count}: at least one device is needed.')
     accelerators = tf.config.list_physical_devices('GPU')
     if not accelerators and count is not None:
         _split_cpu(count)

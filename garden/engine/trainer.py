@@ -77,7 +77,9 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
             self._train = {
                 name: keras.metrics.Mean(name) for name in (*task.train_scalars, *names.values())
             }
-            self._eval = {name: keras.metrics.Mean(name) for name in task.eval_scalars}
+            # A share of examples such as 494 / 500 is to be the number that a target names.
+            exact = 'float32' if isinstance(strategy, tf.distribute.TPUStrategy) else 'float64'
+            self._eval = {name: keras.metrics.Mean(name, exact) for name in task.eval_scalars}
         self._averages = tuple(task.averages())
         self._reseed = randomness.Reseeder(task)
 

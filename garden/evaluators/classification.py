@@ -1,6 +1,6 @@
 """What a classifier confuses, and which examples it gets wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,6 +12,8 @@ class ConfusionMatrix:
       classes: the number of classes.
       mistakes: how many misclassified images to keep.
     """
+
+    metrics: Sequence[str] = ()
 
     def __init__(self, classes: int, mistakes: int = 25):
         self._classes = classes

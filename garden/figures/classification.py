@@ -26,6 +26,7 @@ def confusion(counts: np.ndarray, names: Sequence[str]) -> np.ndarray:
     figure.colorbar(image, ax=axes, label='share of the class', shrink=0.8)
     axes.set(xlabel='predicted', ylabel='label')
     if classes <= _MAX_LABELLED:
+        names = [_short(name) for name in names]
         axes.set_xticks(range(classes), names, rotation=90 if max(map(len, names)) > 2 else 0)
         axes.set_yticks(range(classes), names)
         for row, column in np.argwhere(counts):
@@ -46,6 +47,11 @@ def mistakes(
       names: the classes' names.
     """
     titles = [
-        f'{names[label]}, read as {names[said]} ({sure:.0%})' for sure, label, said, _ in worst
+        f'{_short(names[label])}, read as {_short(names[said])} ({sure:.0%})'
+        for sure, label, said, _ in worst
     ]
     return image_grid([image for *_, image in worst], titles)
+
+
+def _short(name: str, length: int = 12) -> str:
+    return name if len(name) <= length else f'{name[: length - 1]}…'

@@ -29,8 +29,10 @@ class SqueezeExcitation(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Scales the channels of `inputs` [batch, height, width, filters]."""
-        mean = tf.reduce_mean(inputs, [1, 2], keepdims=True)
-        return inputs * tf.sigmoid(self.fc2(tf.nn.relu(self.fc1(mean))))
+        # In half precision a mean over a large map would lose its last digits.
+        mean = tf.reduce_mean(tf.cast(inputs, tf.float32), [1, 2], keepdims=True)
+        scale = self.fc2(tf.nn.relu(self.fc1(tf.cast(mean, inputs.dtype))))
+        return inputs * tf.sigmoid(scale)
 
 
 def _dense(filters: int, fan_in: int, name: str) -> GroupedConv2D:

@@ -87,7 +87,8 @@ class _Head(keras.layers.Layer):
         )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        return self.fc(tf.reduce_mean(inputs, [1, 2]))
+        # A mean over half-precision numbers would lose what float32 logits are there to keep.
+        return self.fc(tf.reduce_mean(tf.cast(inputs, tf.float32), [1, 2]))
 
 
 class RegNet(keras.Model):

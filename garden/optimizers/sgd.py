@@ -6,6 +6,7 @@ from typing import TypeAlias
 import tensorflow as tf
 import tf_keras as keras
 
+from garden.core.errors import UserError
 from garden.core.registry import register
 
 LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
@@ -37,6 +38,8 @@ class SGD(keras.optimizers.Optimizer):
         no_decay: Sequence[str] = (),
         clip_norm: float | None = None,
     ):
+        if not 0 <= momentum < 1:
+            raise UserError(f'optimizers.sgd.momentum lies in [0, 1); {momentum} does not.')
         super().__init__(name='sgd', global_clipnorm=clip_norm, jit_compile=False)
         self._learning_rate = self._build_learning_rate(learning_rate)
         self.momentum = momentum

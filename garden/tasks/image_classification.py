@@ -64,6 +64,10 @@ class ImageClassification(Task):
         mistakes: int = 0,
     ):
         super().__init__()
+        if not 0 <= label_smoothing < 1:
+            raise UserError(
+                f'image_classification.label_smoothing lies in [0, 1); {label_smoothing} does not.'
+            )
         self._train_data = train_data
         self._eval_data = eval_data
         self._label_smoothing = label_smoothing
@@ -101,6 +105,13 @@ class ImageClassification(Task):
         Not in the constructor: a task can be built, described and exported where its data are not.
         """
         names = data.class_names
+        first = self._train_data.class_names
+        if names is not None and first is not None and list(names) != list(first):
+            unlike = sorted({*names} ^ {*first}) or 'their order'
+            raise UserError(
+                f'The classes of the training and of the evaluation data differ: {unlike}. '
+                'A label must mean the same in both.'
+            )
         if names is not None and len(names) != len(self._names):
             raise UserError(
                 f'The model tells {len(self._names)} classes apart, the data has {len(names)}: '

@@ -56,6 +56,9 @@ def within(tmp_path, data, monkeypatch, capfd):
     monkeypatch.setenv('COLUMNS', '200')
 
     def run(*arguments):
+        if not any(a.startswith(('--strategy', '--devices', '--tpu')) for a in arguments):
+            # This process has two devices, and a strategy over both already.
+            arguments = (*arguments, '--strategy=one_device')
         status = main(arguments)
         captured = capfd.readouterr()
         return subprocess.CompletedProcess(arguments, status, captured.out, captured.err)

@@ -101,6 +101,8 @@ class Toy(Task):
 class Worst:
     """The largest error and the number of examples seen."""
 
+    metrics = ('worst', 'count')
+
     def reset_state(self):
         self.errors = []
 
