@@ -1,6 +1,7 @@
 """From a parsed command line to a finished run."""
 
 import argparse
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,7 +63,16 @@ def _constructing(error: Exception) -> bool:
 def _launch(
     args: argparse.Namespace, config: config_lib.Config, strategy: tf.distribute.Strategy
 ) -> int:
-    folder = _open_folder(args, config, strategy)
+    with contextlib.ExitStack() as stack:
+        return _run_in(_open_folder(args, config, strategy, stack), args, config, strategy)
+
+
+def _run_in(
+    folder: RunFolder,
+    args: argparse.Namespace,
+    config: config_lib.Config,
+    strategy: tf.distribute.Strategy,
+) -> int:
     terminal = Terminal(config, folder, strategy, args.mode)
 
     to_build = len(config.get('garden.experiment.phases'))
@@ -103,7 +113,10 @@ def _launch(
 
 
 def _open_folder(
-    args: argparse.Namespace, config: config_lib.Config, strategy: tf.distribute.Strategy
+    args: argparse.Namespace,
+    config: config_lib.Config,
+    strategy: tf.distribute.Strategy,
+    stack: contextlib.ExitStack,
 ) -> RunFolder:
     """Opens the run folder; one that holds another configuration is refused unless asked for."""
     folder = RunFolder(
@@ -121,7 +134,7 @@ def _open_folder(
             )
     if folder.write and folder.trains:
         folder.create()
-        folder.lock()
+        stack.enter_context(folder.locked())
         folder.write_text(folder.config.name, config.text)
         seed = config.get('garden.experiment.seed') or 0
         devices = f'{strategy.num_replicas_in_sync} x {_device(strategy)}'

@@ -14,6 +14,7 @@ pictures/               what the task drew, and the learning curves, as PNG
 <phase>/events/         TensorBoard's events, of training and of evaluation
 """
 
+import contextlib
 import datetime
 import fcntl
 import importlib.metadata
@@ -113,23 +114,26 @@ class RunFolder:
                 'give another one with --model_dir.'
             )
 
-    def lock(self) -> None:
-        """Keeps other processes from training in this folder for as long as this one lives.
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training in this folder, for the time of the context.
 
         Raises:
           UserError: if another one does.
         """
-        if '://' in str(self.path):
-            return  # Remote stores have no locks.
-        # Held to the end of the process, when the system lets go of it however that comes.
-        self._lock = os.open(self.path / '.lock', os.O_CREAT | os.O_WRONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(
-                f'Another process is training in {self.path}: wait for it, stop it, or give '
-                'another --model_dir.'
-            ) from error
+        if '://' in str(self.path):  # Remote stores have no locks.
+            yield
+            return
+        # However a process ends, the system lets go of its locks.
+        with open(os.fspath(self.path / '.lock'), 'w') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(
+                    f'Another process is training in {self.path}: wait for it, stop it, or give '
+                    'another --model_dir.'
+                ) from error
+            yield
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a file of the folder, whole or not at all."""
