@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from garden.core.errors import StorageError, UserError, user_error_in
 from garden.engine import config as config_lib
 from garden.engine.controller import Observer
 from garden.engine.experiment import Phase, Result, Runtime, experiment
+from garden.engine.failures import passing_failure
 from garden.engine.interruption import EXIT_STATUS, Interrupted, Interruption
 from garden.engine.recorder import Recorder
 from garden.engine.run_folder import RunFolder, command_line
@@ -38,6 +40,10 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
     except Interrupted:
         return EXIT_STATUS
     except Exception as error:
+        reason = passing_failure(error, strategy)
+        if reason is not None:
+            print(f'{reason} Run the same command again to go on.', file=sys.stderr)
+            return EXIT_STATUS
         if args.debug:
             raise
         mistake = user_error_in(error)

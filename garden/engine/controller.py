@@ -13,6 +13,7 @@ from garden.core.errors import UserError
 from garden.engine.checkpoints import Checkpoints
 from garden.engine.interruption import Interrupted, Interruption
 from garden.engine.progress import Progress
+from garden.engine.strategy import agreed, of_several_workers
 from garden.engine.trainer import Trainer
 
 Metrics = Mapping[str, float]
@@ -118,7 +119,9 @@ class Controller(orbit.Controller):
         metrics = None
         if self._progress.step == 0:
             self._save()  # There is always a state to go back to.
-        with self._interruption.telling(self.trainer.halt):
+        # One of several workers cannot leave a loop by itself: they agree at the end of it.
+        halt = (lambda: None) if of_several_workers(self.strategy) else self.trainer.halt
+        with self._interruption.telling(halt):
             while (step := self._progress.step) < train_steps and not self._progress.exhausted:
                 # Asked to stop, a run leaves the evaluation of its last step to the next.
                 left = step and step % eval_interval == 0 and not self._progress.judged
@@ -128,7 +131,7 @@ class Controller(orbit.Controller):
                 bad = self._train_n_steps(due - step)
                 step = self._progress.step
                 evaluates = evaluate and (step % eval_interval == 0 or step == train_steps)
-                stops = self._interruption.requested
+                stops = agreed(self.strategy, self._interruption.requested)
                 saves = step % save_interval == 0 or stops
                 if not bad and (evaluates or saves) and not self.trainer.finite():
                     bad = ['a weight']

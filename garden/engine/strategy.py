@@ -6,6 +6,7 @@ import os
 import tensorflow as tf
 
 from garden.core.errors import UserError, did_you_mean
+from garden.engine.network import require_server
 
 NAMES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu')
 
@@ -40,6 +41,19 @@ def make_strategy(
     if name == 'mirrored' or (name == 'auto' and len(names) > 1):
         return tf.distribute.MirroredStrategy(names)
     return tf.distribute.OneDeviceStrategy(names[0])
+
+
+def of_several_workers(strategy: tf.distribute.Strategy) -> bool:
+    """Whether other processes take the same steps."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def agreed(strategy: tf.distribute.Strategy, flag: bool) -> bool:
+    """Returns whether `flag` is set on any worker, the same on all; all must call it together."""
+    if not of_several_workers(strategy):
+        return flag
+    votes = strategy.run(lambda: tf.constant(float(flag)))
+    return bool(strategy.reduce(tf.distribute.ReduceOp.SUM, votes, axis=None) > 0)
 
 
 def _devices(count: int | None) -> list[str]:
@@ -95,23 +109,30 @@ def _tpu(name: str | None) -> tf.distribute.Strategy:
     shown = f'--tpu={name}' if name else '--strategy=tpu'
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name or '')
+        hosts = [] if name == 'local' else _hosts(resolver)
     except Exception as error:  # The resolver raises what the metadata service makes it raise.
         raise UserError(
             f'{shown}: no TPU of that name can be found ({_first_line(error)}). '
             "Give its name, its grpc:// address, or 'local' on a TPU VM."
         ) from error
+    for host in hosts:
+        require_server(host, shown)
     try:
-        if name != 'local':
+        if hosts:
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except tf.errors.NotFoundError as error:
         raise UserError(
             f'{shown}: this TensorFlow has no TPU support. Install tensorflow-tpu '
-            f'{tf.__version__} on the TPU VM (its page in docs says how).'
+            f'{tf.__version__} on the TPU VM.'
         ) from error
     except tf.errors.OpError as error:
         raise UserError(f'{shown}: the TPU does not answer ({_first_line(error)}).') from error
     return tf.distribute.TPUStrategy(resolver)
+
+
+def _hosts(resolver: tf.distribute.cluster_resolver.ClusterResolver) -> list[str]:
+    return [host for hosts in resolver.cluster_spec().as_dict().values() for host in hosts]
 
 
 def _first_line(error: Exception) -> str:

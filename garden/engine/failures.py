@@ -1,0 +1,36 @@
+"""Failures that pass: something around the run has left, and the same command goes on."""
+
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+_LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
+
+
+def passing_failure(error: BaseException, strategy: tf.distribute.Strategy) -> str | None:
+    """Returns one sentence if running the same command again mends the failure, None otherwise.
+
+    When a worker is killed or cut off, the collective operations of the others fail. They cannot
+    go on: all have to start again, from the last checkpoint.
+    """
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return None
+    for one in _chain(error):
+        if isinstance(one, tf.errors.OpError) and (
+            isinstance(one, _LOST) or 'Collective ops is aborted' in one.message
+        ):
+            return f'Another worker has left the run ({_gist(one)}).'
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _gist(error: tf.errors.OpError) -> str:
+    text = error.message.split('Collective ops is aborted by:')[-1]
+    return text.strip().splitlines()[0].rstrip('.:')[:200]
