@@ -90,6 +90,8 @@ class ImageClassification(Dataloader):
         super().__init__(
             source, batch_size, training, shuffle, cache, deterministic, parallel_calls, prefetch
         )
+        if image_size < 1:
+            raise UserError(f'{self}: image_size is at least 1; {image_size} is not.')
         if crop not in _CROPS:
             raise UserError(
                 f'{self}: there is no crop {crop!r}, only {", ".join(_CROPS)}.'
