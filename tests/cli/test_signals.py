@@ -98,7 +98,7 @@ def test_a_killed_run_comes_to_the_same_files(launch, tmp_path, data):
         env=os.environ | {'TFDS_DATA_DIR': str(data)},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -94,7 +94,7 @@ def last_values(folder):
 
 
 @pytest.mark.parametrize('replicas', [1, 2])
-@pytest.mark.parametrize('name', TRAINED)
+@pytest.mark.parametrize('name', OFFLINE)
 def test_a_killed_run_goes_on_bit_for_bit(
     name, replicas, one_device, two_replicas, small, tmp_path
 ):
