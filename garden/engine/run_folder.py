@@ -31,7 +31,7 @@ from typing import Any
 from etils import epath
 
 import garden
-from garden.core.errors import UserError
+from garden.core.errors import StorageError, UserError
 
 
 class RunFolder:
@@ -172,9 +172,16 @@ class RunFolder:
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Adds one line to metrics.jsonl."""
-        if self.write:
+        if not self.write:
+            return
+        try:
             with self.metrics.open('a') as file:
                 file.write(json.dumps(row) + '\n')
+        except OSError as error:
+            raise StorageError(
+                f'{self.metrics} cannot be written ({error.strerror}); the checkpoints are '
+                'untouched. Mend that, then run the same command again.'
+            ) from error
 
     def read_summary(self) -> list[dict[str, Any]]:
         """Returns what the summary says of each phase, nothing where there is none."""
