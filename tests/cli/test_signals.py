@@ -1,6 +1,7 @@
 """Signals and kills, on real processes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+SUMMARY = r'(\d+) of (\d+) finished runs identical, after (\d+) kills'
 LONG = (
     '--experiment=regnety_mini',
     '--gin=train_steps = 1000000',
@@ -102,7 +104,10 @@ def test_a_killed_run_comes_to_the_same_files(launch, tmp_path, data):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert '1 of 1 finished runs identical, after 3 kills' in done.stdout
+    # A run may end before its third kill comes; the loop then goes on with another one.
+    same, runs, kills = map(int, re.search(SUMMARY, done.stdout).groups())
+    assert same == runs >= 1
+    assert kills == 3
 
 
 @pytest.mark.slow
