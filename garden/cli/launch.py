@@ -1,22 +1,31 @@
 """The command line: `launch.py --experiment=NAME`, and `garden`, its installed twin.
 
+A first word that is no flag names a command, a module of `garden.cli.commands`.
+
 Nothing here imports TensorFlow: `--help`, `--list` and a misspelt name answer at once.
 """
 
 import argparse
+import importlib
 import os
+import pkgutil
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
 
+from garden.cli import commands
+from garden.cli.arguments import Parser
 from garden.core.errors import StorageError, UserError, did_you_mean
 
 STATUS_DONE = 0
 STATUS_MISTAKE = 2
 STATUS_STORAGE = 74
 
-_EPILOG = """\
+_COMMANDS = tuple(module.name for module in pkgutil.iter_modules(commands.__path__))
+
+_EPILOG = f"""\
+commands, each with its own --help: {', '.join(_COMMANDS)}
+
 exit status: 0 done; 2 a mistake of the user's, told in one line; 42 interrupted with everything
 saved, run the same command again to go on; 74 something could not be written (a full disk, say).
 """
@@ -26,27 +35,8 @@ _MODES = ('train_and_eval', 'train', 'eval', 'continuous_eval')
 _STRATEGIES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu')
 
 
-class _Parser(argparse.ArgumentParser):
-    """Names the nearest flag or choice when it refuses one."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f'{message}. --help lists the flags.')
-
-    def parse_args(self, args=None, namespace=None):
-        known, unknown = self.parse_known_args(args, namespace)
-        if unknown:
-            flag = unknown[0].split('=')[0]
-            if not flag.startswith('-'):
-                raise UserError(
-                    f'{flag!r} is no flag; flags begin with --, as --experiment={flag}.'
-                )
-            flags = [text for action in self._actions for text in action.option_strings]
-            raise UserError(f'There is no flag {flag}.{did_you_mean(flag, flags)}')
-        return known
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog=os.path.basename(sys.argv[0]),
         description='Trains and evaluates an experiment.',
         epilog=_EPILOG,
@@ -100,9 +90,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit status."""
-    debug = '--debug' in (sys.argv if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    debug = '--debug' in words
     try:
-        return _main(_parser().parse_args(argv))
+        if words and not words[0].startswith('-'):
+            return _command(words[0], words[1:], debug)
+        return _main(_parser().parse_args(words))
     except UserError as error:
         if debug:
             traceback.print_exc()
@@ -110,6 +103,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return STATUS_STORAGE if isinstance(error, StorageError) else STATUS_MISTAKE
     except KeyboardInterrupt:
         return 130
+
+
+def _command(name: str, argv: Sequence[str], debug: bool) -> int:
+    if name not in _COMMANDS:
+        raise UserError(
+            f'There is no command {name}.{did_you_mean(name, _COMMANDS)} Commands: '
+            f'{", ".join(_COMMANDS)}. To launch an experiment, write --experiment={name}.'
+        )
+    _set_environment(debug)
+    return importlib.import_module(f'{commands.__name__}.{name}').main(argv)
 
 
 def _main(args: argparse.Namespace) -> int:

@@ -148,6 +148,8 @@ def test_an_interrupted_run_leaves_with_status_42_and_goes_on(launch, tmp_path, 
     'arguments, parts',
     [
         ((), ['Which experiment?', '--list']),
+        (('regnety_mini',), ['no command regnety_mini', '--experiment=regnety_mini']),
+        (('--list', 'a', 'b'), ["'b' is no flag"]),
         (('--experiment=regnety_min',), ["no experiment 'regnety_min'", 'regnety_mini']),
         (('--experimnet=regnety_mini',), ['There is no flag --experimnet', '--experiment']),
         (('--experiment=regnety_mini', '--mode=trian'), ['--mode=trian', 'Did you mean', 'train']),
