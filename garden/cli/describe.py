@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from garden.core import optim
@@ -24,13 +25,12 @@ _SAMPLES = 400
 
 
 def describe(config: Config, strategy: tf.distribute.Strategy, folder: RunFolder) -> None:
-    """Prints configuration, models and input of every phase, and draws schedules and a batch.
+    """Prints models and input of every phase, then the configuration; draws schedules and a batch.
 
     Raises:
       UserError: if a setting is read by nothing, after everything was shown.
     """
     console = Console(highlight=False, soft_wrap=True)
-    console.print(config.text.strip(), markup=False)
 
     def built(phase: Phase, trainer: Trainer) -> None:
         console.print(f'\n[bold]Phase {phase.name}[/]: {type(trainer.task).__name__}')
@@ -47,6 +47,7 @@ def describe(config: Config, strategy: tf.distribute.Strategy, folder: RunFolder
             console.print(f'drawn: {path}')
 
     experiment(Runtime(strategy=strategy, folder=folder, mode='describe', built=built))
+    console.print(f'\n[bold]Configuration[/]\n{escape(config.text.strip())}')
     unused = config.unused()
     if unused:
         more = f' (and {len(unused) - 1} more)' if len(unused) > 1 else ''

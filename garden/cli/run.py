@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
                 f'{error.filename}: {error.strerror}. Mend that, then run the same command again.'
             )
         if mistake is not None:
-            raise type(mistake)(str(mistake)) from error
+            raise type(mistake)(f'{mistake}{config.places(str(mistake), error)}') from error
         if isinstance(error, (ValueError, TypeError)) and _constructing(error):
             raise UserError(f'{config_lib.explain(error)}. --debug shows where.') from error
         raise

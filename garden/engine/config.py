@@ -6,7 +6,6 @@ configuration itself, the text that a run stores, so the two cannot differ.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import gin
 
 from garden.core import catalog
 from garden.core.errors import UserError
-from garden.engine import config_check, config_reader, config_text, experiments
+from garden.engine import config_check, config_places, config_reader, config_text, experiments
 from garden.engine.config_check import Bindings
 from garden.engine.config_names import Names, import_module
 from garden.engine.config_reader import Reference, Statements
@@ -50,6 +49,10 @@ class Config:
     def provenance(self) -> Mapping[str, str]:
         """Where each binding comes from, as file:line or as the text of an override."""
         return {key: binding.where for key, binding in self._bindings.items()}
+
+    def places(self, message: str, error: BaseException) -> str:
+        """Returns where the settings come from that an error's message names, '' for none."""
+        return config_places.places(message, config_places.calls_in(error), self._bindings)
 
     def get(self, key: str, default: Any = None) -> Any:
         """Returns what is bound to 'scope/name.parameter' or to a macro, or `default`.
@@ -130,11 +133,7 @@ def explain(error: BaseException) -> str:
     error by a proxy whose only faithful part is its text.
     """
     cause, *_ = str(error).strip().splitlines() or ['']
-    calls = re.findall(
-        r"\n  In call to configurable '([^']*)' .*?(?: in scope '([^']*)')?$",
-        str(error),
-        re.MULTILINE,
-    )
+    calls = config_places.calls_in(error)
     if not isinstance(error, UserError):
         cause = f'{type(error).__name__}: {cause}' if cause else type(error).__name__
     path = ', '.join(f'{scope}/{name}' if scope else name for name, scope in calls)

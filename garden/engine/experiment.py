@@ -24,7 +24,6 @@ from garden.engine.run_folder import RunFolder
 from garden.engine.targets import Target
 from garden.engine.trainer import Trainer
 
-MODES = ('train_and_eval', 'train', 'eval', 'continuous_eval', 'describe')
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
 
 
@@ -124,7 +123,8 @@ class Runtime:
     Attributes:
       strategy: the strategy of the whole run.
       folder: where the run leaves its files.
-      mode: one of `MODES`; 'describe' builds every phase and trains none.
+      mode: 'train_and_eval', 'train', 'eval', 'continuous_eval', or 'describe', which builds every
+        phase and trains none.
       observers: told of all that happens; made for each phase by a function of phase and trainer.
       interruption: tells when to stop.
       description: the configuration's text, for TensorBoard.

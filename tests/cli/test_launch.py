@@ -178,10 +178,14 @@ def test_mistakes_on_the_command_line(within, arguments, parts):
         (('--mode=eval',), ['nothing to evaluate']),
         (
             ('--devices=2', '--gin=batch_size = 7'),
-            ['batch of 7 cannot be shared by 2 replicas'],
+            ['batch of 7 cannot be shared by 2 replicas', "comes from --gin 'batch_size = 7'"],
         ),
         (('--gin=models.regnety.variant = "400MF"',), ['400MF', '400mf']),
-        (('--gin=models.regnety.num_classes = 7',), ['7 classes', 'data has 10']),
+        (('--gin=batch_size = 0',), ['needs a batch_size', "comes from --gin 'batch_size = 0'"]),
+        (
+            ('--gin=models.regnety.num_classes = 7',),
+            ['7 classes', 'data has 10', "num_classes comes from --gin 'models.regnety"],
+        ),
         (('--gin=sources.tfds.name = "digist"',), ['digist', 'digits']),
     ],
 )

@@ -111,6 +111,18 @@ def test_the_last_binding_counts_and_overrides_come_last(folder):
     assert config.provenance['dataloaders.seeds.size'] == 'mine.gin:10'
 
 
+def test_a_message_about_a_setting_is_given_its_place(folder):
+    path = write(folder, f'{BASE}\nwide = 5\nmodels.fern.width = %wide\n')
+    config = load(path)
+    error = ValueError(
+        "no\n  In call to configurable 'fern' (<class>)"
+        "\n  In call to configurable 'experiment' (<function>)"
+    )
+    place = re.search(r'mine.gin:\d+', config.provenance['wide'])[0]
+    assert config.places('The width 5 is too much.', error) == f' (width comes from {place})'
+    assert config.places('The size 5 is too much.', error) == ''
+
+
 def test_macros_are_looked_through_and_references_are_told():
     config = load('tall_fern')
     assert config.get('fast/optimizers.grower.learning_rate') == 0.25

@@ -14,7 +14,6 @@ from sklearn.datasets import load_digits
 from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.sources import tfds as module
-from garden.sources.builders.digits import from_grey
 from garden.sources.tfds import TFDS
 
 
@@ -31,6 +30,11 @@ def data_dir(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp('tfds'))
     len(TFDS('digits', 'train', folder))  # Prepares it.
     return folder
+
+
+def from_grey(image):
+    """Returns the scan, values 0 to 16, that was stretched to 0 to 255."""
+    return np.round(image * (16 / 255))
 
 
 def scans(source):

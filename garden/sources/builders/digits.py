@@ -58,8 +58,3 @@ class Digits(tfds.core.GeneratorBasedBuilder):
 def to_grey(scan: np.ndarray) -> np.ndarray:
     """Stretches the values 0 to 16 of a scan to the grey levels 0 to 255, uint8."""
     return np.round(scan * (255 / _BLACK)).astype(np.uint8)
-
-
-def from_grey(image: np.ndarray) -> np.ndarray:
-    """Returns the scan, values 0 to 16, that `to_grey` made an image of."""
-    return np.round(image * (_BLACK / 255)).astype(np.uint8)
