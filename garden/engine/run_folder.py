@@ -17,6 +17,7 @@ pictures/               what the task drew, and the learning curves, as PNG
 import contextlib
 import datetime
 import fcntl
+import functools
 import importlib.metadata
 import json
 import os
@@ -48,7 +49,6 @@ class RunFolder:
         self.path = epath.Path(path)
         self.write = write
         self.trains = trains
-        self._scratch = tempfile.TemporaryDirectory(prefix='garden-')
 
     @property
     def config(self) -> epath.Path:
@@ -90,6 +90,10 @@ class RunFolder:
     def scratch(self, phase: str) -> epath.Path | None:
         """Where a worker that does not write here puts what it must write; None if it does."""
         return None if self.write else epath.Path(self._scratch.name) / phase
+
+    @functools.cached_property
+    def _scratch(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix='garden-')
 
     def events(self, phase: str) -> epath.Path:
         """The folder of a phase's TensorBoard events."""
