@@ -118,11 +118,8 @@ class ImageClassification(Dataloader):
         if self.training:
             image = self._augmented(example['image'], seed)
         else:
-            image = self._central(example['image']) / 255
-        return {
-            'image': ops.normalize(image, self._mean, self._std),
-            'label': tf.cast(example['label'], tf.int32),
-        }
+            image = ops.normalize(self._central(example['image']), self._mean, self._std, 255)
+        return {'image': image, 'label': tf.cast(example['label'], tf.int32)}
 
     def denormalize(self, images: np.ndarray) -> np.ndarray:
         """Returns the images of a batch as they look, uint8; lit ones are clipped."""
@@ -135,16 +132,18 @@ class ImageClassification(Dataloader):
         return None if self.class_names is None else len(self.class_names)
 
     def _augmented(self, stored: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns a training image, values 0 to 1."""
         crop_seed, flip_seed, light_seed, *seeds = ops.split(seed, 3 + len(self._augment))
-        image = self._cropped(stored, crop_seed) / 255
+        image, white = self._cropped(stored, crop_seed), 255
         if self._flip:
             image = ops.random_flip(image, flip_seed)
+        if self._augment:
+            image, white = image / 255, 1
         for augment, own_seed in zip(self._augment, seeds, strict=True):
             image = augment(image, own_seed)
-        if self._lighting:
-            image = ops.pca_lighting(image, light_seed, self._lighting)
-        return image
+        mean = tf.constant(self._mean)
+        if self._lighting:  # To add a colour is to subtract another mean.
+            mean -= ops.pca_lighting(light_seed, self._lighting)
+        return ops.normalize(image, mean, self._std, white)
 
     def _cropped(self, stored: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         size = self.image_size

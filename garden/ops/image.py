@@ -159,18 +159,40 @@ def random_flip(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.image.stateless_random_flip_left_right(image, seed)
 
 
-def pca_lighting(image: tf.Tensor, seed: tf.Tensor, std: float) -> tf.Tensor:
-    """Adds to an image (0 to 1) a random colour along each principal component of ImageNet's.
+def pca_lighting(seed: tf.Tensor, std: float) -> tf.Tensor:
+    """Draws a random colour along the principal components of ImageNet's, to be added to an image.
 
-    A component is multiplied by its eigenvalue and a draw from N(0, std^2). Nothing is clipped.
+    A component is multiplied by its eigenvalue and a draw from N(0, std^2). The sum with an image
+    is not to be clipped.
+
+    Returns:
+      Red, green and blue for values of an image from 0 to 1: float32[3].
     """
     multiples = tf.random.stateless_normal([3], seed, 0.0, std) * _EIGENVALUES
-    return image + tf.linalg.matvec(tf.constant(_EIGENVECTORS), multiples)
+    return tf.linalg.matvec(tf.constant(_EIGENVECTORS), multiples)
 
 
-def normalize(image: tf.Tensor, mean: Sequence[float], std: Sequence[float]) -> tf.Tensor:
-    """Subtracts the mean of each channel and divides by its standard deviation."""
-    return (image - tf.constant(mean, tf.float32)) / tf.constant(std, tf.float32)
+def normalize(
+    image: tf.Tensor,
+    mean: Sequence[float] | tf.Tensor,
+    std: Sequence[float],
+    white: float = 1.0,
+) -> tf.Tensor:
+    """Subtracts the mean of each channel and divides by its standard deviation.
+
+    Args:
+      image: float32, [height, width, 3], of static width.
+      mean: of each channel, for values from 0 to 1.
+      std: of each channel, for values from 0 to 1.
+      white: the largest value that the image may have, 1 or 255.
+    """
+    deviation = tf.constant(std, tf.float32)
+    factor, offset = 1 / (white * deviation), -tf.convert_to_tensor(mean, tf.float32) / deviation
+    # Whole rows at a time: to repeat three numbers for each pixel takes ten times as long.
+    width = image.shape[1]
+    rows = tf.reshape(image, [tf.shape(image)[0], width * 3])
+    scaled = rows * tf.tile(factor, [width]) + tf.tile(offset, [width])
+    return tf.ensure_shape(tf.reshape(scaled, tf.shape(image)), image.shape)
 
 
 def _decode_jpeg(encoded: tf.Tensor, window: Window | None) -> tf.Tensor:
