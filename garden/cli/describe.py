@@ -13,6 +13,7 @@ from garden.core import optim
 from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.core.task import Task
+from garden.engine import tpu_safety
 from garden.engine.complexity import complexity
 from garden.engine.config import Config
 from garden.engine.experiment import Phase, Runtime, experiment
@@ -27,10 +28,13 @@ _SAMPLES = 400
 def describe(config: Config, strategy: tf.distribute.Strategy, folder: RunFolder) -> None:
     """Prints models and input of every phase, then the configuration; draws schedules and a batch.
 
+    On a `Rehearsal` it also looks whether a TPU could take the steps.
+
     Raises:
-      UserError: if a setting is read by nothing, after everything was shown.
+      UserError: if a TPU could not, or a setting is read by nothing, after everything was shown.
     """
     console = Console(highlight=False, soft_wrap=True)
+    unsafe: list[UserError] = []
 
     def built(phase: Phase, trainer: Trainer) -> None:
         console.print(f'\n[bold]Phase {phase.name}[/]: {type(trainer.task).__name__}')
@@ -45,9 +49,17 @@ def describe(config: Config, strategy: tf.distribute.Strategy, folder: RunFolder
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(png.encode(picture))
             console.print(f'drawn: {path}')
+        if isinstance(strategy, tpu_safety.Rehearsal):
+            try:
+                tpu_safety.check(trainer)
+                console.print('TPU: XLA can compile the steps, nothing calls back into Python')
+            except UserError as error:
+                unsafe.append(error)
 
     experiment(Runtime(strategy=strategy, folder=folder, mode='describe', built=built))
     console.print(f'\n[bold]Configuration[/]\n{escape(config.text.strip())}')
+    if unsafe:
+        raise unsafe[0]
     unused = config.unused()
     if unused:
         more = f' (and {len(unused) - 1} more)' if len(unused) > 1 else ''

@@ -73,7 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     where = parser.add_argument_group('where')
     where.add_argument(
-        '--tpu', metavar='NAME', help="a TPU's name, its grpc:// address, or 'local'"
+        '--tpu',
+        metavar='NAME',
+        help="a TPU's name, its grpc:// address, or 'local'; with --describe none is needed: it says "
+        'what would keep the experiment off one',
     )
     where.add_argument('--strategy', default='auto', help=' | '.join(_STRATEGIES))
     how.add_argument(

@@ -19,7 +19,8 @@ from garden.engine.failures import passing_failure
 from garden.engine.interruption import EXIT_STATUS, Interrupted, Interruption
 from garden.engine.recorder import Recorder
 from garden.engine.run_folder import RunFolder, command_line
-from garden.engine.strategy import make_strategy
+from garden.engine.strategy import asks_for_tpu, make_strategy
+from garden.engine.tpu_safety import Rehearsal
 from garden.engine.trainer import Trainer
 from garden.figures import png
 from garden.report import curves
@@ -29,7 +30,8 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
     """Describes or runs the experiment that gin holds and returns the exit status."""
     logging.set_verbosity(logging.INFO if args.debug else logging.WARNING)
     tf.get_logger().setLevel('INFO' if args.debug else 'ERROR')
-    strategy = make_strategy(args.strategy, args.tpu, args.devices)
+    rehearse = args.describe and asks_for_tpu(args.strategy, args.tpu, args.devices)
+    strategy = Rehearsal() if rehearse else make_strategy(args.strategy, args.tpu, args.devices)
     try:
         if args.describe:
             from garden.cli.describe import describe

@@ -59,6 +59,11 @@ class Header:
         """Whether it runs without a network and without data that must be fetched first."""
         return self.fields.get('Offline', '').lower().startswith('yes')
 
+    @property
+    def tpu(self) -> bool:
+        """Whether its hardware may be a TPU."""
+        return re.search(r'\bTPU', self.fields.get('Hardware', '')) is not None
+
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:

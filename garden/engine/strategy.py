@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import urllib.error
 
 import tensorflow as tf
 
@@ -31,9 +33,7 @@ def make_strategy(
             f'--strategy={name} is not known.{did_you_mean(name, NAMES)} '
             f'Strategies: {", ".join(NAMES)}.'
         )
-    if tpu is not None and name not in ('auto', 'tpu'):
-        raise UserError(f'--tpu={tpu} and --strategy={name} contradict each other: leave one out.')
-    if name == 'tpu' or tpu is not None:
+    if asks_for_tpu(name, tpu, devices):
         return _tpu(tpu)
     if name == 'multi_worker' or (name == 'auto' and _workers() > 1):
         return _multi_worker()
@@ -41,6 +41,22 @@ def make_strategy(
     if name == 'mirrored' or (name == 'auto' and len(names) > 1):
         return tf.distribute.MirroredStrategy(names)
     return tf.distribute.OneDeviceStrategy(names[0])
+
+
+def asks_for_tpu(name: str, tpu: str | None, devices: int | None = None) -> bool:
+    """Whether these arguments of `make_strategy` are for a TPU.
+
+    Raises:
+      UserError: if they contradict each other.
+    """
+    if tpu is None and name != 'tpu':
+        return False
+    shown = _shown(tpu)
+    if name not in ('auto', 'tpu'):
+        raise UserError(f'{shown} and --strategy={name} contradict each other: leave one out.')
+    if devices is not None:
+        raise UserError(f'--devices={devices} is about this machine; with {shown} leave it out.')
+    return True
 
 
 def of_several_workers(strategy: tf.distribute.Strategy) -> bool:
@@ -106,15 +122,8 @@ def _multi_worker() -> tf.distribute.Strategy:
 
 def _tpu(name: str | None) -> tf.distribute.Strategy:
     """Resolves, connects to and initialises a TPU; each step's failure has its own sentence."""
-    shown = f'--tpu={name}' if name else '--strategy=tpu'
-    try:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name or '')
-        hosts = [] if name == 'local' else _hosts(resolver)
-    except Exception as error:  # The resolver raises what the metadata service makes it raise.
-        raise UserError(
-            f'{shown}: no TPU of that name can be found ({_first_line(error)}). '
-            "Give its name, its grpc:// address, or 'local' on a TPU VM."
-        ) from error
+    shown = _shown(name)
+    resolver, hosts = _resolved(name, shown)
     for host in hosts:
         require_server(host, shown)
     try:
@@ -122,17 +131,48 @@ def _tpu(name: str | None) -> tf.distribute.Strategy:
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except tf.errors.NotFoundError as error:
+        where = f'the TensorFlow server at {hosts[0]}' if hosts else 'this TensorFlow'
         raise UserError(
-            f'{shown}: this TensorFlow has no TPU support. Install tensorflow-tpu '
-            f'{tf.__version__} on the TPU VM.'
+            f'{shown}: {where} has no TPU support. Install tensorflow-tpu {tf.__version__} on the '
+            'TPU VM.'
         ) from error
     except tf.errors.OpError as error:
         raise UserError(f'{shown}: the TPU does not answer ({_first_line(error)}).') from error
     return tf.distribute.TPUStrategy(resolver)
 
 
-def _hosts(resolver: tf.distribute.cluster_resolver.ClusterResolver) -> list[str]:
-    return [host for hosts in resolver.cluster_spec().as_dict().values() for host in hosts]
+def _shown(tpu: str | None) -> str:
+    return '--strategy=tpu' if tpu is None else f'--tpu={tpu}'
+
+
+def _resolved(
+    name: str | None, shown: str
+) -> tuple[tf.distribute.cluster_resolver.TPUClusterResolver, list[str]]:
+    """Finds a TPU and the addresses of its hosts; of one that is local, none."""
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name or '')
+        cluster = {} if name == 'local' else resolver.cluster_spec().as_dict()
+    except urllib.error.URLError as error:
+        raise UserError(
+            f'{shown}: the names of TPUs are known inside Google Cloud only, and its metadata '
+            f'server does not answer here ({_first_line(error)}).{_address_meant(name)}'
+        ) from error
+    except Exception as error:  # The client raises whatever its libraries do.
+        raise UserError(
+            f'{shown}: no TPU of that name can be found ({_first_line(error)}). '
+            "Give its name, its grpc:// address, or 'local' on a TPU VM."
+        ) from error
+    hosts = [host for hosts in cluster.values() for host in hosts]
+    if any(host.startswith(':') for host in hosts):
+        raise UserError(f'{shown}: that address has no host; write grpc://HOST:8470.')
+    return resolver, hosts
+
+
+def _address_meant(name: str | None) -> str:
+    """Returns what to write for something that is an address rather than a name."""
+    if name and re.fullmatch(r'[\w.-]+(:\d+|(\.\d+){3})', name):
+        return f' Is it an address? Then write --tpu=grpc://{name}.'
+    return ' On the TPU VM itself, write --tpu=local.'
 
 
 def _first_line(error: Exception) -> str:

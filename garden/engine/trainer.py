@@ -41,12 +41,13 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         gradient_norms: bool = False,
     ):
         replicas = strategy.num_replicas_in_sync
-        if not task.compiled and replicas > 1:
+        on_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
+        if not task.compiled and (replicas > 1 or on_tpu):
             raise UserError(
-                f'{type(task).__name__} runs as plain Python, on one device only; '
-                f'this run has {replicas}. Add --strategy=one_device.'
+                f'{type(task).__name__} runs as plain Python, on one device only; this run has '
+                f'{"a TPU" if on_tpu else replicas}. Run it with --strategy=one_device.'
             )
-        if jit_compile and (replicas > 1 or not task.compiled):
+        if jit_compile and (replicas > 1 or on_tpu or not task.compiled):
             raise UserError(
                 'phase.jit_compile works for compiled tasks on one device (a TPU compiles anyway): '
                 'leave it out or add --strategy=one_device.'
@@ -78,7 +79,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
                 name: keras.metrics.Mean(name) for name in (*task.train_scalars, *names.values())
             }
             # A share of examples such as 494 / 500 is to be the number that a target names.
-            exact = 'float32' if isinstance(strategy, tf.distribute.TPUStrategy) else 'float64'
+            exact = 'float32' if on_tpu else 'float64'
             self._eval = {name: keras.metrics.Mean(name, exact) for name in task.eval_scalars}
         self._averages = tuple(task.averages())
         self._reseed = randomness.Reseeder(task)

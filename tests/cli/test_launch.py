@@ -237,3 +237,12 @@ def test_an_experiment_is_described(within, tmp_path):
     assert 'multiply-adds' in done.stdout
     drawn = {path.name for path in (tmp_path / 'runs/regnety_mini/pictures').glob('*.png')}
     assert drawn == {'main_batch.png', 'main_schedule_optimizer.png'}
+
+
+def test_a_tpu_is_asked_for_nothing_when_an_experiment_is_described(within):
+    done = within('--experiment=regnety_mini', '--describe', '--tpu=my-tpu')
+    assert done.returncode == 0, done.stderr
+    assert 'XLA can compile the steps' in done.stdout
+    refused = within('--experiment=regnety_mini', '--describe', '--tpu=my-tpu', '--devices=2')
+    assert refused.returncode == 2
+    assert '--devices=2' in refused.stderr

@@ -148,6 +148,19 @@ def test_a_header_may_be_missing_or_short(text):
     assert not header.offline
 
 
+@pytest.mark.parametrize(
+    ('hardware', 'tpu'),
+    [
+        ('a TPU v3-8 or eight GPUs', True),
+        ('eight GPUs or TPUs', True),
+        ('eight GPUs', False),
+        ('OUTPUTS', False),
+    ],
+)
+def test_a_header_says_whether_it_is_for_tpus(hardware, tpu):
+    assert experiments.parse_header(f'# Hardware: {hardware}\n').tpu == tpu
+
+
 @pytest.mark.parametrize('experiment', SHIPPED, ids=lambda e: e.name)
 def test_the_experiments_of_garden_have_whole_headers(experiment):
     header = experiment.header

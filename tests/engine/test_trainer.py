@@ -194,6 +194,27 @@ def test_a_system_without_gradient_tape_runs_as_plain_python(one_device, two_rep
         Trainer(Counter(), two_replicas, 0)
 
 
+class PretendedTpu(tf.distribute.OneDeviceStrategy):
+    """One core of a TPU, as far as the trainer asks."""
+
+    __class__ = tf.distribute.TPUStrategy
+
+
+def test_a_tpu_takes_no_plain_python_and_no_float64():
+    class Uncompiled(Toy):
+        compiled = False
+
+    strategy = PretendedTpu('/cpu:0')
+    with strategy.scope():
+        with pytest.raises(UserError, match='this run has a TPU'):
+            Trainer(Uncompiled(), strategy, 0)
+        with pytest.raises(UserError, match='a TPU compiles anyway'):
+            Trainer(Toy(), strategy, 0, jit_compile=True)
+        trainer = Trainer(Toy(), strategy, 0)
+    trainer.open_evaluation_data()
+    assert trainer.evaluate(tf.constant(1))['error'].dtype == tf.float32
+
+
 def test_a_scalar_that_is_not_declared_is_named(one_device):
     class Talkative(Toy):
         def train_step(self, batch, seed):

@@ -132,6 +132,19 @@ def test_xla_on_a_cpu_never_sees_the_native_kernel(no_accelerator, side, wanted)
     assert chosen == [wanted]
 
 
+def test_a_tpu_gets_the_native_kernel_and_this_machine_is_not_tried(monkeypatch):
+    def tried(dtype):
+        raise AssertionError('the scope of a TPU is no place for a trial on the CPU')
+
+    monkeypatch.setattr(grouped_conv, '_native_works', tried)
+    strategy = tf.distribute.OneDeviceStrategy('/cpu:0')
+    devices = ('/job:worker/replica:0/task:0/device:TPU:0',)
+    monkeypatch.setattr(type(strategy.extended), 'worker_devices', devices)
+    with strategy.scope():
+        assert choose_implementation(tf.zeros([1, 14, 14, 8])) == 'native'
+        assert strategy.run(lambda: choose_implementation(tf.zeros([1, 14, 14, 8]))) == 'native'
+
+
 @pytest.mark.slow
 def test_a_cpu_without_onednn_can_train():
     program = """
