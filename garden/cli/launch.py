@@ -75,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument(
         '--tpu',
         metavar='NAME',
-        help="a TPU's name, its grpc:// address, or 'local'; with --describe none is needed: it says "
-        'what would keep the experiment off one',
+        help="a TPU's name, its grpc:// address, or 'local'; --describe needs none of them and says "
+        'what would keep the experiment off a TPU',
     )
     where.add_argument('--strategy', default='auto', help=' | '.join(_STRATEGIES))
     how.add_argument(
