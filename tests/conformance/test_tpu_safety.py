@@ -2,7 +2,9 @@
 
 import itertools
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from catalogue import EXPERIMENTS
 
 from garden.engine import tpu_safety
@@ -13,11 +15,9 @@ FAMILIES = itertools.groupby(
     (experiment for experiment in EXPERIMENTS.values() if experiment.header.tpu),
     key=lambda experiment: experiment.family,
 )
-TPU = [
-    pytest.param(experiment.name, marks=[pytest.mark.slow] if position else [])
-    for _, family in FAMILIES
-    for position, experiment in enumerate(family)
-]
+TPU = [[experiment.name for experiment in family] for _, family in FAMILIES]
+FIRST = [family[0] for family in TPU]
+OTHERS = [name for family in TPU for name in family[1:]]
 
 
 @pytest.fixture
@@ -30,7 +30,9 @@ def kernels_of_tpus(monkeypatch):
     monkeypatch.setattr(grouped_conv, '_on_accelerator', lambda: True)
 
 
-@pytest.mark.parametrize('name', TPU)
+@pytest.mark.parametrize(
+    'name', [*FIRST, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
+)
 def test_a_tpu_could_take_its_steps(name, small, kernels_of_tpus):
     _, trainers, _ = small(name, tpu_safety.Rehearsal(), mode='describe')
     assert trainers
@@ -38,5 +40,23 @@ def test_a_tpu_could_take_its_steps(name, small, kernels_of_tpus):
         tpu_safety.check(trainer)
 
 
+class Compiled(tf.distribute.OneDeviceStrategy):
+    """Runs each replica step as XLA compiles it, as a TPU's strategy does, on the CPU."""
+
+    def run(self, fn, args=(), kwargs=None, options=None):
+        return super().run(tf.function(fn, jit_compile=True), args, kwargs, options)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize('name', FIRST)
+def test_its_steps_compile_and_run(name, small):
+    """Nothing stands in for XLA's compiler here, but for CPUs it is slow: minutes for a network."""
+    results, _, _ = small(name, Compiled('/cpu:0'))
+    for result in results:
+        assert result.step == 2
+        assert all(np.isfinite(value) for value in result.metrics.values()), result.metrics
+
+
 def test_there_are_experiments_for_tpus():
-    assert TPU
+    assert FIRST
