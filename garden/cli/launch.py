@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument(
         '--tpu',
         metavar='NAME',
-        help="a TPU's name, its grpc:// address, or 'local'; --describe needs none of them and says "
+        help="a TPU's name, its grpc:// address, or 'local'; --describe connects to none and says "
         'what would keep the experiment off a TPU',
     )
     where.add_argument('--strategy', default='auto', help=' | '.join(_STRATEGIES))
