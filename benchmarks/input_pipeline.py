@@ -5,10 +5,10 @@
 
 Peers: the training pipeline of an experiment (the paper's recipe: random crop to 224 pixels,
 mirror, colour shift, normalisation, batches of 32), the bare decode of the same files as whole
-pictures, and torch's usual loader (torchvision on PIL) with the same steps. The files are photographs of
-ImageNet's commonest size and mean length, made of those that scikit-learn and scikit-image bring
-along. Each peer has a process and a thread of its own, and they work in turn. What counts is the
-processor time: pipelines run on as many cores as there are.
+pictures, and torch's usual loader (torchvision on PIL) with the same steps. The files are
+photographs of ImageNet's commonest size and mean length, made of those that scikit-learn and
+scikit-image bring along. Each peer has a process and a thread of its own, and they work in turn.
+What counts is the processor time: pipelines run on as many cores as there are.
 """
 
 import argparse
