@@ -1,5 +1,7 @@
 """The experiments and models that the conformance tests run over."""
 
+import re
+
 import pytest
 
 from garden import registry
@@ -13,6 +15,19 @@ TRAINED = [
     name if name in OFFLINE else pytest.param(name, marks=pytest.mark.slow) for name in NAMES
 ]
 MODELS = registry.names('models')
+
+_SOURCE = re.compile(r'^(\S+) = @(?:\w+/)*sources\.\w+\(\)$', re.MULTILINE)
+
+
+def made_small(name: str) -> list[str]:
+    """Returns settings that shrink an experiment; data that need a download are made up."""
+    from garden.engine import config
+
+    changes = ["include 'base/smoke.gin'"]
+    if name not in OFFLINE:
+        text = config.load(name).text
+        changes += [f'{key} = @sources.synthetic()' for key in _SOURCE.findall(text)]
+    return changes
 
 
 def experiment_with(model: str) -> str:

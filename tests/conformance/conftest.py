@@ -1,14 +1,11 @@
 """Experiments built small, from their own files."""
 
-import re
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-
-_SOURCE = re.compile(r'^(\S+) = @(?:\w+/)*sources\.\w+\(\)$', re.MULTILINE)
 
 
 @pytest.fixture
@@ -17,19 +14,16 @@ def small(tmp_path, monkeypatch):
 
     Its data are real where they need no download, else made up.
     """
-    from garden.engine import config, experiments
+    from catalogue import made_small
+
+    from garden.engine import config
     from garden.engine.experiment import Runtime, experiment
     from garden.engine.run_folder import RunFolder
 
     def run(
         name, strategy, mode='train_and_eval', shrink=True, overrides=(), folder='run', observers=()
     ):
-        path = experiments.find(name)
-        changes = ["include 'base/smoke.gin'"] if shrink else []
-        if shrink and not experiments.header(path).offline:
-            text = config.load(name).text
-            changes += [f'{key} = @sources.synthetic()' for key in _SOURCE.findall(text)]
-        loaded = config.load(name, [*changes, *overrides])
+        loaded = config.load(name, [*(made_small(name) if shrink else ()), *overrides])
         trainers = []
         run_folder = RunFolder(tmp_path / folder)
         run_folder.create()

@@ -1,7 +1,6 @@
 """What holds for every experiment file, without a line of its own."""
 
 import collections
-import random
 
 import numpy as np
 import pytest
@@ -39,7 +38,8 @@ def test_every_setting_is_read_by_something(name, one_device, small):
     assert loaded.unused() == []
 
 
-@pytest.mark.parametrize('name', TRAINED)
+# The full-sized ones are held to as much, and more, in test_resuming.py.
+@pytest.mark.parametrize('name', OFFLINE)
 def test_it_takes_two_steps_and_can_be_continued(name, one_device, small, tmp_path):
     results, trainers, _ = small(name, one_device)
     for result, trainer in zip(results, trainers, strict=True):
@@ -60,54 +60,6 @@ def test_it_takes_two_steps_and_can_be_continued(name, one_device, small, tmp_pa
     assert int(longer[-1].global_step.numpy()) == 3
     # A variable that first appears in a later step would be missing from early checkpoints.
     assert [name for name, _ in again] == [name for name, _ in stored]
-
-
-class Killed(Exception):
-    """Stands for SIGKILL: nothing that was not saved before survives it."""
-
-
-class Killer:
-    """An observer that ends the run at a given step, as if it had been killed there."""
-
-    def __init__(self, step):
-        self._step = step
-
-    def trained(self, step, metrics):
-        if step == self._step:
-            raise Killed
-
-    def evaluated(self, step, metrics, pictures):
-        pass
-
-    def recovered(self, step, restored, what):
-        pass
-
-
-def last_values(folder):
-    """Every number of the last checkpoints of all phases."""
-    values = {}
-    for state in sorted(folder.glob('*/checkpoints')):
-        reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(state)))
-        for key in set(reader.get_variable_to_shape_map()) - {'_CHECKPOINTABLE_OBJECT_GRAPH'}:
-            values[state.parent.name, key] = reader.get_tensor(key).tobytes()
-    return values
-
-
-@pytest.mark.parametrize('replicas', [1, 2])
-@pytest.mark.parametrize('name', OFFLINE)
-def test_a_killed_run_goes_on_bit_for_bit(
-    name, replicas, one_device, two_replicas, small, tmp_path
-):
-    strategy = one_device if replicas == 1 else two_replicas
-    length = ['train_steps = 5', 'garden.phase.checkpoint_interval = 2']
-    _, (trainer, *_), _ = small(name, strategy, overrides=length, folder='straight')
-    step = random.Random(name).choice([3, 4])
-    with pytest.raises(Killed):
-        small(name, strategy, overrides=length, folder='killed', observers=[Killer(step)])
-    small(name, strategy, overrides=length, folder='killed')
-    straight, killed = (last_values(tmp_path / run) for run in ('straight', 'killed'))
-    assert len(straight) >= len(trainer.task.variables)
-    assert killed == straight
 
 
 @pytest.mark.parametrize('name', TRAINED)

@@ -1,0 +1,126 @@
+"""An experiment killed at any step comes to the same end, bit for bit."""
+
+import json
+import os
+import random
+import signal
+
+import processes
+import pytest
+import tensorflow as tf
+from catalogue import NAMES, OFFLINE, made_small
+
+LENGTH = (
+    'train_steps = 4',
+    'garden.phase.checkpoint_interval = 1',
+    'garden.phase.keep_checkpoints = 9',
+)
+CASES = [(name, 1) for name in NAMES] + [(name, 2) for name in OFFLINE]
+
+
+def values(path):
+    """Every number of a checkpoint, optimizer slots included, by its name."""
+    reader = tf.train.load_checkpoint(str(path))
+    # The description of the objects holds no numbers, but names that depend on the process.
+    names = set(reader.get_variable_to_shape_map()) - {'_CHECKPOINTABLE_OBJECT_GRAPH'}
+    return {name: reader.get_tensor(name).tobytes() for name in names}
+
+
+def last_values(folder):
+    """Every number of the last checkpoints of all phases."""
+    return {
+        state.parent.name: values(tf.train.latest_checkpoint(str(state)))
+        for state in folder.glob('*/checkpoints')
+    }
+
+
+def rows(folder, kind):
+    lines = (folder / 'metrics.jsonl').read_text().splitlines()
+    return [row for row in map(json.loads, lines) if row['kind'] == kind]
+
+
+def written(folder):
+    """When each checkpoint was written."""
+    return {path: path.stat().st_mtime_ns for path in folder.glob('*/checkpoints/*.index')}
+
+
+@pytest.fixture
+def launch(tmp_path, data_folder):
+    """Returns a function that runs an experiment in a folder, in a process of its own."""
+
+    def run(name, folder, replicas, kill_after=None):
+        changes = [*made_small(name), *LENGTH]
+        arguments = [f'--experiment={name}', f'--model_dir={tmp_path / folder}']
+        arguments += [f'--devices={replicas}', *(f'--gin={change}' for change in changes)]
+        log = tmp_path / f'{folder}.log'
+        variables = [('TFDS_DATA_DIR', os.environ['TFDS_DATA_DIR'])]
+        status = processes.launch(arguments, log, variables, kill_after)
+        if 'on one device only' in log.read_text():
+            pytest.skip('runs on one device by its nature')
+        assert status == (0 if kill_after is None else -signal.SIGKILL), log.read_text()
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name, replicas', CASES)
+def test_a_run_killed_at_a_random_step_comes_to_the_same_end(name, replicas, launch, tmp_path):
+    straight, killed = tmp_path / 'straight', tmp_path / 'killed'
+    launch(name, 'straight', replicas)
+    evaluations = rows(straight, 'eval')
+    assert evaluations
+    assert None not in [number for row in evaluations for number in row.values()]
+
+    seed = random.randrange(2**32)
+    loops = random.Random(seed).randrange(2, len(rows(straight, 'train')))
+    print(f'seed {seed}: killed after loop {loops}')
+    launch(name, 'killed', replicas, kill_after=loops)
+    saved = written(killed)
+    assert saved
+    launch(name, 'killed', replicas)
+    # What was there was gone on from, not made anew.
+    assert saved.items() <= written(killed).items()
+    assert last_values(killed) == last_values(straight)
+    assert rows(killed, 'eval') == evaluations
+    for phase, last in last_values(straight).items():
+        # A variable that first appears in a later step would be missing from early checkpoints.
+        assert values(straight / phase / 'checkpoints/ckpt-0').keys() == last.keys()
+        assert len(last) > 2
+
+
+class Killed(Exception):
+    """Stands for SIGKILL: nothing that was not saved before survives it."""
+
+
+class Killer:
+    """An observer that ends the run at a given step, as if it had been killed there."""
+
+    def __init__(self, step):
+        self._step = step
+
+    def trained(self, step, metrics):
+        if step == self._step:
+            raise Killed
+
+    def evaluated(self, step, metrics, pictures):
+        pass
+
+    def recovered(self, step, restored, what):
+        pass
+
+
+@pytest.mark.parametrize('replicas', [1, 2])
+@pytest.mark.parametrize('name', OFFLINE)
+def test_a_broken_off_run_goes_on_bit_for_bit(
+    name, replicas, one_device, two_replicas, small, tmp_path
+):
+    strategy = one_device if replicas == 1 else two_replicas
+    length = ['train_steps = 5', 'garden.phase.checkpoint_interval = 2']
+    _, (trainer, *_), _ = small(name, strategy, overrides=length, folder='straight')
+    step = random.Random(name).choice([3, 4])
+    with pytest.raises(Killed):
+        small(name, strategy, overrides=length, folder='killed', observers=[Killer(step)])
+    small(name, strategy, overrides=length, folder='killed')
+    straight, killed = (last_values(tmp_path / run) for run in ('straight', 'killed'))
+    assert sum(map(len, straight.values())) >= len(trainer.task.variables)
+    assert killed == straight
