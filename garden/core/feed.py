@@ -12,6 +12,8 @@ import tensorflow as tf
 
 from garden.core.errors import UserError
 
+_CHUNK = 128  # Positions that are made at a time, at least.
+
 
 @dataclasses.dataclass(frozen=True)
 class Feed:
@@ -61,16 +63,20 @@ class Feed:
         Step t of a run with global batch G reads positions t*G to (t+1)*G - 1; of these, pipeline k
         of P reads the k-th contiguous P-th.
         """
+        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        return self.position_chunks(batch_size).unbatch().apply(endless)
+
+    def position_chunks(self, batch_size: int) -> tf.data.Dataset:
+        """Yields `positions` as vectors of some steps each: one call serves them all."""
         share = self.per_replica(batch_size) * (self.replicas // self.pipelines)
         start = self.pipeline * share
+        steps = -(-_CHUNK // share)
 
-        def of_step(step: tf.Tensor) -> tf.data.Dataset:
-            first = step * batch_size + start
-            return tf.data.Dataset.range(first, first + share)
+        def of_steps(step: tf.Tensor) -> tf.Tensor:
+            first = (step + tf.range(steps, dtype=tf.int64)) * batch_size + start
+            return tf.reshape(first[:, None] + tf.range(share, dtype=tf.int64), [-1])
 
-        positions = tf.data.Dataset.range(self.step, tf.int64.max).flat_map(of_step)
-        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-        return positions.apply(endless)
+        return tf.data.Dataset.range(self.step, tf.int64.max, steps).map(of_steps)
 
     def evaluation_positions(self, size: int, batch_size: int) -> tf.data.Dataset:
         """Yields the positions of this pipeline's part of one pass over `size` examples, padded.

@@ -18,8 +18,6 @@ from garden.core.feed import Feed, shuffled
 Example = Mapping[str, tf.Tensor]
 Spec = Mapping[str, tf.TensorSpec | Sequence[tf.TensorSpec]]
 
-_CHUNK = 128  # Positions that are permuted at a time.
-
 
 class Source(abc.ABC):
     """Raw examples: encoded pictures, labels, waveforms, as they are stored."""
@@ -63,7 +61,7 @@ class Source(abc.ABC):
             return positions, shuffled(positions, size, feed.seed)
 
         # A call for each position would cost more than the permutation itself.
-        return feed.positions(batch_size).batch(_CHUNK).map(keys).unbatch()
+        return feed.position_chunks(batch_size).map(keys).unbatch()
 
     def evaluation_keys(self, feed: Feed, batch_size: int) -> tf.data.Dataset:
         """Yields (position, key) of this pipeline's part of one pass over all examples.
