@@ -6,6 +6,9 @@ os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
 os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
+import subprocess
+import time
+
 import gin
 import pytest
 import tensorflow as tf
@@ -44,3 +47,43 @@ def float32_policy():
 
     yield
     keras.mixed_precision.set_global_policy('float32')
+
+
+def mount(*arguments, tries=1):
+    """Mounts a file system; skips the test where that is not allowed."""
+    for _ in range(tries):
+        done = subprocess.run(['mount', *arguments], capture_output=True, text=True, check=False)
+        if not done.returncode:
+            return
+        time.sleep(0.1)
+    pytest.skip(f'no right to mount file systems: {done.stderr.strip()}')
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small file system of its own, 1 MiB in memory."""
+    folder = tmp_path / 'disk'
+    folder.mkdir()
+    mount('-t', 'tmpfs', '-o', 'size=1m', 'none', str(folder))
+    yield folder
+    subprocess.run(['umount', '--lazy', str(folder)], check=True)
+
+
+@pytest.fixture
+def read_only():
+    """Returns a function that makes a folder read-only, for root too: mounted over itself."""
+    mounted = []
+
+    def protect(folder):
+        mount('--bind', str(folder), str(folder))
+        mounted.append(folder)
+        # Refused for the moment in which a thread is writing there.
+        mount('-o', 'remount,bind,ro', str(folder), tries=50)
+
+    def release():
+        while mounted:
+            subprocess.run(['umount', '--lazy', str(mounted.pop())], check=True)
+
+    protect.release = release
+    yield protect
+    release()

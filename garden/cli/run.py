@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
         if args.describe:
             from garden.cli.describe import describe
 
-            describe(config, strategy, RunFolder(_path(args, config)))
+            describe(config, strategy, RunFolder(_path(args, config), trains=False))
             return 0
         return _launch(args, config, strategy)
     except Interrupted:
@@ -110,6 +110,7 @@ def _run_in(
                     interruption=interruption,
                     description=config.text,
                     built=built,
+                    waiting=terminal.waiting,
                 )
             )
         except Interrupted:
@@ -170,7 +171,7 @@ def _conclude(folder: RunFolder, results: Sequence[Result]) -> None:
     folder.write_json(folder.summary.name, {'phases': phases, 'recoveries': recoveries})
     if not folder.trains:
         return
-    folder.pictures.mkdir(parents=True, exist_ok=True)
+    folder.pictures.mkdir(exist_ok=True)
     for result in results:
         picture = curves.draw(folder, result.phase, result.targets)
         if picture is not None:

@@ -89,6 +89,14 @@ class Terminal:
             self._console, self._progress if self._live else None, phase, _current_step(trainer)
         )
 
+    def waiting(self, phase: Phase, step: int | None) -> None:
+        """Says which checkpoint is waited for."""
+        after = '' if step is None else f' after step {step:,}'
+        folder = escape(str(self._folder.checkpoints(phase.name)))
+        self._console.print(
+            f'[bold]{phase.name}[/] waiting for a checkpoint{after} in {folder}; Ctrl-C ends this'
+        )
+
     def interrupted(self) -> None:
         """Says that the run can be continued."""
         self._console.print('Interrupted; everything is saved. Run the same command to go on.')

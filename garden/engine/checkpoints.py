@@ -7,7 +7,7 @@ read, and the one before it is taken.
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -19,19 +19,20 @@ from garden.engine.replica_state import ReplicaState
 
 _UNREADABLE = (tf.errors.OpError, IndexError)
 _PREFIX = 'ckpt'
+_SHOWN = 200
 
 
 class Checkpoints:
     """The checkpoints of one phase, numbered by step.
 
     Args:
-      directory: where the last `keep` checkpoints lie.
-      best_directory: where the best one lies.
+      directory: where the last `keep` checkpoints are written.
+      best_directory: where the best one is written.
       strategy: in whose scope variables are restored.
       objects: what to save, by name, e.g. the task and its progress.
       keep: how many of the last checkpoints to keep.
-      scratch: on a worker that only reads these folders, where to put what it writes: writing takes
-        all workers, for some values are spread over them.
+      read_from: the folder of another process whose checkpoints are read; None for `directory`. It
+        is left as it is: that process may be writing.
       background: whether a thread writes while training goes on; the values are those of the call.
     """
 
@@ -42,10 +43,10 @@ class Checkpoints:
         strategy: tf.distribute.Strategy,
         objects: dict[str, tf.Module],
         keep: int = 3,
-        scratch: epath.PathLike | None = None,
+        read_from: epath.PathLike | None = None,
         background: bool = False,
     ):
-        self.directory = epath.Path(directory)
+        self.directory = epath.Path(read_from or directory)
         self._strategy = strategy
         variables = [v for module in objects.values() for v in module.variables]
         self._replicas = ReplicaState(variables, strategy)
@@ -54,18 +55,13 @@ class Checkpoints:
         self._shared = tf.train.Checkpoint(**objects)
         self._checkpoint = tf.train.Checkpoint(**objects, **of_replicas)
         self._options = tf.train.CheckpointOptions(enable_async=background)
-        if scratch is None:
-            tidy(self.directory)
-            tidy(epath.Path(best_directory))
-        self._last = self._manager(directory, keep, scratch)
-        self._best = self._manager(best_directory, 1, scratch)
+        self._last = self._manager(directory, keep)
+        self._best = self._manager(best_directory, 1)
         self._present: int | None = None
+        self._in_use: set[epath.Path] = set()
 
-    def _manager(
-        self, directory: epath.PathLike, keep: int, scratch: epath.PathLike | None
-    ) -> tf.train.CheckpointManager:
-        if scratch is not None:
-            directory = epath.Path(scratch) / epath.Path(directory).name
+    def _manager(self, directory: epath.PathLike, keep: int) -> tf.train.CheckpointManager:
+        tidy(epath.Path(directory))
         return tf.train.CheckpointManager(
             self._checkpoint, str(directory), max_to_keep=keep, checkpoint_name=_PREFIX
         )
@@ -85,22 +81,58 @@ class Checkpoints:
         self._save(self._best, step)
 
     def finish(self) -> None:
-        """Returns when everything is written."""
+        """Returns when everything is written.
+
+        Raises:
+          StorageError: if what was being written cannot be.
+        """
         with self._explained(self._last):
-            self._last.sync()
+            self._settle()
+
+    @contextlib.contextmanager
+    def finished(self) -> Iterator[None]:
+        """Finishes at the end of the context; after an error, whatever comes of it."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(StorageError):
+                self.finish()
+            raise
+        self.finish()
+
+    def _settle(self) -> None:
+        """Waits for what is being written in the background, and raises what it has raised."""
+        self._checkpoint.sync()
+        # TensorFlow would tell of it at the next save only; of the last save, never.
+        writer = self._checkpoint._async_checkpointer_impl
+        if writer is not None and writer._async_error is not None:
+            error, writer._async_error = writer._async_error, None
+            raise error
 
     def _save(self, manager: tf.train.CheckpointManager, step: int) -> None:
+        with self._explained(manager):
+            self._settle()
+        self._require_folders()  # TensorFlow would make them anew.
         self._replicas.collect()
         # The manager counts one up; a count of calls would tell a resumed run from a straight one.
         self._checkpoint.save_counter.assign(step)
         with self._explained(manager):
             manager.save(checkpoint_number=step, options=self._options)
+            self._in_use.add(epath.Path(manager.directory))
+
+    def _require_folders(self) -> None:
+        for directory in self._in_use:
+            if not directory.exists():
+                raise StorageError(
+                    f'{directory} is gone: it was removed while this process was using it.'
+                )
 
     @contextlib.contextmanager
     def _explained(self, manager: tf.train.CheckpointManager) -> Any:
         try:
             yield
         except (tf.errors.OpError, OSError) as error:
+            self._require_folders()
             with contextlib.suppress(OSError, tf.errors.OpError):
                 tidy(epath.Path(manager.directory))
             raise StorageError(
@@ -118,22 +150,32 @@ class Checkpoints:
           UserError: if there are checkpoints and none can be read, or the newest that can
             belongs to another model.
         """
-        with self._explained(self._last):
-            self._last.sync()
+        self.finish()
         paths = complete(self.directory)
         for path in reversed(paths):
-            try:
-                self.restore(path)
+            if self.try_restore(path):
                 self._present = step_of(path)
+                self._in_use.add(self.directory)
                 return self._present
-            except _UNREADABLE as error:
-                logging.warning('%s is damaged (%s); trying the one before.', path, _reason(error))
         if paths:
             raise UserError(
                 f'None of the checkpoints in {self.directory} can be read. Remove the folder to '
                 'start afresh.'
             )
         return None
+
+    def try_restore(self, path: str) -> bool:
+        """Restores from `path`; returns False, and names it in the log, if it is damaged.
+
+        Raises:
+          UserError: if the checkpoint lacks something that the task has.
+        """
+        try:
+            self.restore(path)
+        except _UNREADABLE as error:
+            logging.warning('%s cannot be read (%s): it is skipped.', path, _reason(error))
+            return False
+        return True
 
     def restore(self, path: str) -> None:
         """Restores everything from `path`.
@@ -244,4 +286,5 @@ def _mismatch(error: AssertionError | ValueError) -> str:
 
 def _reason(error: BaseException) -> str:
     text = getattr(error, 'message', None) or str(error) or type(error).__name__
-    return text.strip().splitlines()[0].rstrip('.')[:200]
+    line = text.strip().splitlines()[0].rstrip('.')
+    return line if len(line) <= _SHOWN else f'...{line[-_SHOWN:]}'  # A path first, then why.

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from garden.core.errors import UserError
 from garden.engine.checkpoints import Checkpoints
+from garden.engine.events import begin_session
 from garden.engine.interruption import Interrupted, Interruption
 from garden.engine.progress import Progress
 from garden.engine.strategy import agreed, of_several_workers
@@ -91,6 +92,16 @@ class Controller(orbit.Controller):
         self._interruption = interruption or Interruption()
         self._max_recoveries = max_recoveries
 
+    def begin_events(self, again: bool = False) -> None:
+        """Makes TensorBoard drop what was recorded beyond the present step: it is recorded anew.
+
+        Args:
+          again: whether the evaluation of the present step is, too.
+        """
+        step = self._progress.step + 1
+        begin_session(self.summary_manager, step)
+        begin_session(self.eval_summary_manager, step - again)
+
     def train(self, steps: int, checkpoint_at_completion: bool = True) -> None:
         """Trains up to `steps`, without evaluation."""
         self._advance(steps, evaluate=False)
@@ -169,6 +180,7 @@ class Controller(orbit.Controller):
         # The checkpoint does not know of this try, and the next must not repeat it.
         self._progress.recoveries = attempt
         self.trainer.open_training_data(attempt)
+        self.begin_events()
         for observer in self._observers:
             observer.recovered(step, restored or 0, bad)
 

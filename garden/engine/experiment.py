@@ -12,6 +12,7 @@ from typing import Any
 import gin
 import tensorflow as tf
 import tf_keras as keras
+from absl import logging
 
 from garden.core.errors import UserError, did_you_mean
 from garden.core.task import Task
@@ -83,6 +84,8 @@ class Phase:
             'patience',
         ):
             value = getattr(self, field)
+            if value is None and field != 'patience':
+                raise UserError(f'phase.{field} needs a number; there is none.')
             if value is not None and value < 1:
                 raise UserError(f'phase.{field} is at least 1; {value} is not.')
         if self.eval_steps < 1 and self.eval_steps != -1:
@@ -129,6 +132,8 @@ class Runtime:
       interruption: tells when to stop.
       description: the configuration's text, for TensorBoard.
       built: called once each task is built, e.g. to report bindings that nothing used.
+      waiting: called when 'continuous_eval' begins to wait, with the phase and the step of the last
+        checkpoint that it has evaluated, None if there was none.
     """
 
     strategy: tf.distribute.Strategy
@@ -138,6 +143,7 @@ class Runtime:
     interruption: Interruption = dataclasses.field(default_factory=Interruption)
     description: str = ''
     built: Callable[[Phase, Trainer], None] = lambda phase, trainer: None
+    waiting: Callable[[Phase, int | None], None] = lambda phase, step: None
 
 
 @gin.configurable(module='garden', denylist=['runtime'])
@@ -175,8 +181,9 @@ def experiment(
         return []
     if runtime.mode in ('train_and_eval', 'train'):
         return [_train(runtime, phase, names[:i], seed) for i, phase in enumerate(phases)]
-    evaluate = _evaluate if runtime.mode == 'eval' else _evaluate_continuously
-    return [evaluate(runtime, phases[-1], seed)]
+    if runtime.mode == 'continuous_eval':
+        return [_evaluate_continuously(runtime, phase, seed) for phase in phases]
+    return [_evaluate(runtime, phase, seed) for phase in _begun(runtime, phases)]
 
 
 def prepare_process(seed: int, precision: str = 'float32', deterministic: bool = False) -> None:
@@ -206,12 +213,12 @@ def build(runtime: Runtime, phase: Phase, seed: int) -> tuple[Trainer, Progress,
         trainer = Trainer(task, runtime.strategy, seed, phase.jit_compile, phase.gradient_norms)
         progress = _progress(phase, trainer)
     checkpoints = Checkpoints(
-        runtime.folder.checkpoints(phase.name),
+        runtime.folder.own_checkpoints(phase.name),
         runtime.folder.best(phase.name),
         runtime.strategy,
         {'task': task, 'progress': progress},
         phase.keep_checkpoints,
-        runtime.folder.scratch(phase.name),
+        runtime.folder.checkpoints(phase.name),
         # What Python holds cannot be copied while it changes.
         background=phase.background_checkpoints and task.compiled,
     )
@@ -243,29 +250,41 @@ def _train(runtime: Runtime, phase: Phase, earlier: Sequence[str], seed: int) ->
     if not complete and runtime.folder.write:
         runtime.folder.ended(phase.name).unlink(missing_ok=True)
     controller = _controller(runtime, phase, trainer, progress, checkpoints)
+    controller.begin_events(again=complete)
     trainer.open_training_data(progress.recoveries)
     trainer.open_evaluation_data()
-    if runtime.mode == 'train':
-        controller.train(phase.train_steps)
-        metrics: Metrics | None = {}
-    else:
-        metrics = controller.train_and_evaluate(phase.train_steps, phase.eval_steps)
-        if metrics is None:  # Complete before it began: what it came to is still to be said.
-            metrics = controller.evaluate(phase.eval_steps)
+    metrics: Metrics | None = {}
+    with checkpoints.finished():
+        if runtime.mode == 'train':
+            controller.train(phase.train_steps)
+        else:
+            metrics = controller.train_and_evaluate(phase.train_steps, phase.eval_steps)
+            if metrics is None:  # Complete before it began: what it came to is still to be said.
+                metrics = controller.evaluate(phase.eval_steps)
     if runtime.folder.write:
         runtime.folder.ended(phase.name).write_text(f'{progress.step}\n')
     return _result(phase, progress, metrics or {}, targets, start)
 
 
+def _begun(runtime: Runtime, phases: Sequence[Phase]) -> list[Phase]:
+    """Returns the phases that have a checkpoint; names the others in the log."""
+    begun = [phase for phase in phases if runtime.folder.has_checkpoint(phase.name)]
+    if not begun:
+        raise UserError(
+            f'There is nothing to evaluate in {runtime.folder.checkpoints(phases[0].name)}: no '
+            'checkpoint. Train first (--mode=train_and_eval), or name the folder of a run with '
+            '--model_dir.'
+        )
+    for phase in phases:
+        if phase not in begun:
+            logging.warning('Phase %s has no checkpoint yet: it is not evaluated.', phase.name)
+    return begun
+
+
 def _evaluate(runtime: Runtime, phase: Phase, seed: int) -> Result:
     start = time.perf_counter()
     trainer, progress, checkpoints = build(runtime, phase, seed)
-    step = checkpoints.restore_latest()
-    if step is None:
-        raise UserError(
-            f'There is nothing to evaluate in {checkpoints.directory}: no checkpoint. '
-            'Train first (--mode=train_and_eval), or name the folder of a run with --model_dir.'
-        )
+    checkpoints.restore_latest()
     trainer.open_evaluation_data()
     controller = _controller(runtime, phase, trainer, progress, None)
     metrics = controller.evaluate(phase.eval_steps)
@@ -279,21 +298,26 @@ def _evaluate_continuously(runtime: Runtime, phase: Phase, seed: int) -> Result:
     trainer.open_evaluation_data()
     # What the checkpoints say of evaluations is the trainer's; this process judges for itself.
     progress = _progress(phase, trainer)
-    controller = _controller(runtime, phase, trainer, progress, None)
+    progress.recall(row for row in runtime.folder.read_metrics() if row['phase'] == phase.name)
+    controller = _controller(runtime, phase, trainer, progress, checkpoints)
     metrics: Metrics = {}
-    ended = runtime.folder.ended(phase.name)
+    said: list[int | None] = []
 
     def over() -> bool:
-        return runtime.interruption.requested or ended.exists()
+        last = progress.step if metrics else None
+        if last not in said:
+            runtime.waiting(phase, last)
+            said.append(last)
+        return runtime.interruption.requested or runtime.folder.ended(phase.name).exists()
 
-    for path in tf.train.checkpoints_iterator(
+    following = tf.train.checkpoints_iterator(
         str(checkpoints.directory), timeout=1.0, timeout_fn=over
-    ):
-        try:
-            checkpoints.restore(path)
-        except tf.errors.OpError:
-            continue  # The trainer has just replaced it by a newer one.
-        metrics = controller.evaluate(phase.eval_steps)
+    )
+    with checkpoints.finished():
+        for path in following:
+            # The trainer may have just replaced it by a newer one.
+            if checkpoints.try_restore(path):
+                metrics = controller.evaluate(phase.eval_steps)
     if runtime.interruption.requested:
         raise Interrupted
     return _result(phase, progress, metrics, map(Target.parse, phase.targets), start)

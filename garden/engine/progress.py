@@ -1,6 +1,8 @@
 """How far a phase has come: the part of a checkpoint that is the trainer's."""
 
 import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -73,7 +75,13 @@ class Progress(tf.Module):
         """Whether the patience has run out."""
         return self._patience is not None and int(self._stale.numpy()) >= self._patience
 
-    def judge(self, metrics: dict[str, float]) -> bool:
+    def recall(self, evaluations: Iterable[Mapping[str, Any]]) -> None:
+        """Takes note of evaluations that were judged before, rows with a step and the metrics."""
+        for row in evaluations:
+            self.global_step.assign(row['step'])
+            self.judge({name: math.nan if v is None else v for name, v in row.items()})
+
+    def judge(self, metrics: Mapping[str, float]) -> bool:
         """Takes note of an evaluation; returns whether it is the best so far. NaN never is."""
         self._judged_step.assign(self.global_step)
         if self._metric is None:

@@ -31,7 +31,7 @@ class Recorder:
         """Writes an evaluation; a picture replaces the last of its name, TensorBoard keeps all."""
         self._write('eval', step, metrics)
         if self._folder.write and pictures:
-            self._folder.pictures.mkdir(parents=True, exist_ok=True)
+            self._folder.pictures.mkdir(exist_ok=True)
             for name, picture in pictures.items():
                 path = self._folder.pictures / f'{self._phase}_{name}.png'
                 path.write_bytes(png.encode(picture))

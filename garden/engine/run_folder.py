@@ -10,6 +10,7 @@ evaluation.json         the last of it, against the targets
 pictures/               what the task drew, and the learning curves, as PNG
 <phase>/checkpoints/    the last checkpoints
 <phase>/best/           the best one
+<phase>/best_evaluated/ the best one that a process which only evaluates has found
 <phase>/ended           the step at which its training was over
 <phase>/events/         TensorBoard's events, of training and of evaluation
 """
@@ -72,24 +73,34 @@ class RunFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a state to continue from."""
+        """Whether there is a state of any phase to continue from."""
         return any(self.path.glob('*/checkpoints/*.index'))
 
+    def has_checkpoint(self, phase: str) -> bool:
+        """Whether there is a state of a phase to continue from."""
+        return any(self.checkpoints(phase).glob('*.index'))
+
     def checkpoints(self, phase: str) -> epath.Path:
-        """The folder of a phase's last checkpoints."""
+        """The folder of a phase's last checkpoints, which the first worker in training writes."""
         return self.path / phase / 'checkpoints'
 
+    def own_checkpoints(self, phase: str) -> epath.Path:
+        """Where this process writes checkpoints: writing takes all workers, if they keep it or not.
+
+        Some values are spread over the workers.
+        """
+        if self.write and self.trains:
+            return self.checkpoints(phase)
+        return epath.Path(self._scratch.name) / phase / 'checkpoints'
+
     def best(self, phase: str) -> epath.Path:
-        """The folder of a phase's best checkpoint."""
-        return self.path / phase / 'best'
+        """Where this process writes a phase's best checkpoint."""
+        name = 'best' if self.trains else 'best_evaluated'
+        return (self.path if self.write else epath.Path(self._scratch.name)) / phase / name
 
     def ended(self, phase: str) -> epath.Path:
         """The file that says that the training of a phase is over, early or not."""
         return self.path / phase / 'ended'
-
-    def scratch(self, phase: str) -> epath.Path | None:
-        """Where a worker that does not write here puts what it must write; None if it does."""
-        return None if self.write else epath.Path(self._scratch.name) / phase
 
     @functools.cached_property
     def _scratch(self) -> tempfile.TemporaryDirectory[str]:
@@ -103,17 +114,19 @@ class RunFolder:
         """Makes the folder.
 
         Raises:
-          UserError: if it cannot be made or written to.
+          UserError: if there is a file in its place.
+          StorageError: if it cannot be made or written to.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(
+            in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
+            raise (UserError if in_the_way else StorageError)(
                 f'The run folder {self.path} cannot be made ({error.strerror}): '
                 'give another one with --model_dir.'
             ) from error
         if '://' not in str(self.path) and not os.access(self.path, os.W_OK):
-            raise UserError(
+            raise StorageError(
                 f'The run folder {self.path} cannot be written to: '
                 'give another one with --model_dir.'
             )
@@ -144,7 +157,6 @@ class RunFolder:
         if not self.write:
             return
         path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f'.{path.name}.{os.getpid()}')
         scratch.write_text(text)
         scratch.replace(path)
@@ -182,9 +194,10 @@ class RunFolder:
             with self.metrics.open('a') as file:
                 file.write(json.dumps(row) + '\n')
         except OSError as error:
+            what = 'the checkpoints are untouched' if self.path.exists() else 'the folder is gone'
             raise StorageError(
-                f'{self.metrics} cannot be written ({error.strerror}); the checkpoints are '
-                'untouched. Mend that, then run the same command again.'
+                f'{self.metrics} cannot be written ({error.strerror}); {what}. Mend that, then '
+                'run the same command again.'
             ) from error
 
     def read_summary(self) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ def runner(tmp_path):
     from garden.engine.run_folder import RunFolder
 
     def run(strategy, *phases, folder='run', mode='train_and_eval', interruption=None, **settings):
-        run_folder = RunFolder(tmp_path / folder)
+        run_folder = RunFolder(tmp_path / folder, trains=mode in ('train', 'train_and_eval'))
         run_folder.create()
         trainers = []
         runtime = Runtime(

@@ -170,9 +170,11 @@ class Exploding(Toy):
         super().__init__(**toy)
         self.at, self.attempts, self.weights = at, attempts, weights
         self.order = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.starts = []
 
     def train_data(self, feed):
         self.order.assign(feed.seed >> 32)
+        self.starts.append(feed.step)
         return super().train_data(feed)
 
     def train_step(self, batch, seed):
@@ -204,6 +206,7 @@ def test_divergence_goes_back_to_a_good_state_with_other_batches(
     found = 40 if weights else 30
     what = ['a weight'] if weights else ['loss']
     assert [(r['step'], r['restored'], r['what']) for r in recoveries] == [(found, 20, what)] * 2
+    assert trainer.task.starts == [0, 20, 20]  # The data went back with the weights.
     evaluations = rows(tmp_path / 'run', 'eval')
     assert [row['step'] for row in evaluations] == [20, 40, 60]
     assert all(row['error'] is not None for row in evaluations)
@@ -319,6 +322,7 @@ def removed(path):
         ('.data', removed),
         ('.index', truncated),
         ('.index', emptied),
+        ('.index', flipped),
         ('.index', removed),
         ('checkpoint', emptied),
         ('checkpoint', removed),
@@ -434,17 +438,128 @@ def test_evaluation_without_a_checkpoint_is_refused(one_device, runner):
         runner(one_device, full(), mode='eval')
 
 
+def test_evaluation_alone_covers_each_phase_that_has_begun(one_device, runner, caplog):
+    first, second = (full(name=name, train_steps=20) for name in ('first', 'second'))
+    third = full(name='third', train_steps=20)
+    trained, _ = runner(one_device, first, second)
+    evaluated, _ = runner(one_device, first, second, third, mode='eval')
+    assert [result.metrics for result in evaluated] == [result.metrics for result in trained]
+    assert 'third has no checkpoint yet' in caplog.text
+
+
 def test_continuous_evaluation_follows_a_run_to_its_end(one_device, runner):
-    (trained,), _ = runner(one_device, full())
-    (followed,), _ = runner(one_device, full(), mode='continuous_eval')
-    assert followed.metrics == trained.metrics
-    assert followed.step == 60
+    first, second = full(name='first', train_steps=20), full(name='second')
+    trained, _ = runner(one_device, first, second)
+    followed, _ = runner(one_device, first, second, mode='continuous_eval')
+    assert [result.metrics for result in followed] == [result.metrics for result in trained]
+    assert [result.step for result in followed] == [20, 60]
+
+
+def test_continuous_evaluation_keeps_the_best_over_restarts(one_device, runner, tmp_path):
+    """The trainer only trains; what is best, the other process finds."""
+    folder = tmp_path / 'run/main'
+    found = []
+    for steps in (20, 40, 60):
+        runner(one_device, full(train_steps=steps), mode='train')
+        (result,), _ = runner(one_device, full(train_steps=steps), mode='continuous_eval')
+        found.append((result.metrics['error'], steps))
+        assert result.best == {'step': min(found)[1], 'error': min(found)[0]}
+        (best,) = (folder / 'best_evaluated').glob('*.index')
+        assert best.name == f'ckpt-{min(found)[1]}.index'
+    assert not (folder / 'best').exists()
+    stored = tf.train.load_checkpoint(str(best.with_suffix('')))
+    step = stored.get_tensor('progress/global_step/.ATTRIBUTES/VARIABLE_VALUE')
+    assert step == min(found)[1]
+
+
+def test_continuous_evaluation_says_what_it_waits_for(one_device, tmp_path):
+    from garden.engine.experiment import Runtime, experiment
+    from garden.engine.run_folder import RunFolder
+
+    said = []
+    interruption = Interruption()
+
+    def waiting(phase, step):
+        said.append((phase.name, step))
+        interruption.request()
+
+    runtime = Runtime(
+        one_device,
+        RunFolder(tmp_path / 'run', trains=False),
+        mode='continuous_eval',
+        interruption=interruption,
+        waiting=waiting,
+    )
+    with pytest.raises(Interrupted):
+        experiment(runtime, phases=[full()])
+    assert said == [('main', None)]
 
 
 def test_targets_are_judged_by_the_last_evaluation(one_device, runner):
     phase = full(targets=('error <= 100', 'error >= 100'))
     (result,), _ = runner(one_device, phase)
     assert result.targets == {'error <= 100': True, 'error >= 100': False}
+
+
+def test_the_schedule_counts_from_step_0_wherever_a_process_started(one_device, runner, tmp_path):
+    phase = full(keep_checkpoints=99)
+    with pytest.raises(Interrupted):
+        runner(one_device, phase, interruption=After(3))  # At step 20, and again at 21.
+    with pytest.raises(Interrupted):
+        runner(one_device, phase, interruption=After(2))
+    runner(one_device, phase)
+    assert [row['step'] for row in rows(tmp_path / 'run', 'eval')] == [20, 40, 60]
+    saved = {step_in_name(path) for path in (tmp_path / 'run').glob('main/checkpoints/*.index')}
+    assert saved >= set(range(0, 70, 10))
+    assert len(saved) <= 9
+
+
+def test_a_run_killed_between_its_best_and_the_save_keeps_the_same_best(
+    one_device, runner, tmp_path, monkeypatch
+):
+    from garden.engine.recorder import Recorder
+
+    (straight,), _ = runner(one_device, full(), folder='straight')
+    evaluated = Recorder.evaluated
+
+    def dying(self, step, metrics, pictures):
+        if step == 40:
+            raise KeyboardInterrupt  # The best is written, the checkpoint of this step is not.
+        evaluated(self, step, metrics, pictures)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Recorder, 'evaluated', dying)
+        runner(one_device, full())
+    (result,), _ = runner(one_device, full())
+    assert result.best == straight.best
+    (best,) = (tmp_path / 'run/main/best').glob('*.index')
+    assert step_in_name(best) == result.best['step']
+
+
+def test_the_rate_counts_training_alone(one_device, runner, monkeypatch, tmp_path):
+    from garden.engine import controller
+    from garden.engine.trainer import Trainer
+
+    class Clock:
+        now = 0.0
+
+        def perf_counter(self):
+            self.now += 1.0
+            return self.now
+
+    clock = Clock()
+    evaluate = Trainer.evaluate
+
+    def slow(self, steps):
+        clock.now += 1000.0
+        return evaluate(self, steps)
+
+    monkeypatch.setattr(controller, 'time', clock)
+    monkeypatch.setattr(Trainer, 'evaluate', slow)
+    runner(one_device, full(steps_per_loop=10, train_steps=40))
+    lines = (tmp_path / 'run/metrics.jsonl').read_text().splitlines()
+    rates = [json.loads(line).get('steps_per_second') for line in lines]
+    assert [rate for rate in rates if rate] == [10.0] * 4
 
 
 @pytest.mark.parametrize(
@@ -454,6 +569,7 @@ def test_targets_are_judged_by_the_last_evaluation(one_device, runner):
         ({'best_metric': 'accuracy'}, "'accuracy', which Toy does not report"),
         ({'targets': ('eror <= 1',)}, 'Did you mean error'),
         ({'patience': 0}, 'at least 1'),
+        ({'checkpoint_interval': None}, 'needs a number'),
         ({'eval_steps': 0}, 'or -1 for all data'),
         ({'keep_checkpoints': 0}, 'at least 1'),
         ({'best_mode': 'most'}, "'max' or 'min'"),
