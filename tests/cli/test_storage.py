@@ -87,14 +87,14 @@ def goes_on(launch, folder):
 
 
 def test_a_full_disk(disk, launch):
-    subprocess.run(['mount', '-o', 'remount,size=16m', str(disk)], check=True)
+    subprocess.run(['mount', '-o', 'remount,size=4m', str(disk)], check=True)
     folder = disk / 'run'
     process = launch(folder)
     wait_for(process, folder, 2)
     before = saved(folder)
     fails(process, 'No space left')  # Checkpoints fill it: a thousand are kept.
     assert before.items() <= saved(folder).items()
-    subprocess.run(['mount', '-o', 'remount,size=32m', str(disk)], check=True)
+    subprocess.run(['mount', '-o', 'remount,size=16m', str(disk)], check=True)
     goes_on(launch, folder)
 
 
