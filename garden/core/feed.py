@@ -113,7 +113,8 @@ def shuffled(position: tf.Tensor, size: int, seed: int) -> tf.Tensor:
         index=position % size,
         seed=tf.stack([same * seed, epoch, 0 * same], axis=-1),
         max_index=same * (size - 1),
-        rounds=4,
+        # With TensorFlow's 4, seed 0 leaves half of 100 examples where they were (measured).
+        rounds=8,
     )
 
 

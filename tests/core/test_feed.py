@@ -77,3 +77,17 @@ def test_example_seeds_differ_by_position_and_run():
     b = example_seed(tf.constant(6, tf.int64), 0)
     c = example_seed(tf.constant(5, tf.int64), 1)
     assert len({tuple(x.numpy()) for x in (a, b, c)}) == 3
+
+
+@pytest.mark.parametrize('size', [10, 64, 500, 1297])
+def test_every_seed_shuffles_as_well_as_chance(size):
+    """Of a random permutation, one element stands in its place, two beside their old neighbour."""
+    epochs, places = 10, np.arange(size)
+    for seed in range(20):
+        positions = tf.range(epochs * size, dtype=tf.int64)
+        orders = shuffled(positions, size, seed).numpy().reshape(epochs, size)
+        assert np.mean(orders == places) * size < 3
+        assert np.mean(np.abs(np.diff(orders)) == 1) * size < 6
+        assert np.mean(orders[1:] == orders[:-1]) * size < 3
+        along = [np.corrcoef(order, places)[0, 1] for order in orders]
+        assert abs(np.mean(along)) < 4 / np.sqrt(epochs * (size - 1))
