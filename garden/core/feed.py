@@ -10,6 +10,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from garden.core.bad_examples import Readers
 from garden.core.errors import UserError
 
 
@@ -23,6 +24,9 @@ class Feed:
       replicas: replicas in the whole run; each gets one batch a step.
       pipelines: input pipelines in the whole run, one for each host.
       pipeline: which of them this is.
+      readers: where what reads a source enters itself, to learn what it is to leave out; None where
+        a bad example is to be an error and no more.
+      excluded: the examples of a source that are not to be read, in rising order.
     """
 
     seed: int = 0
@@ -30,9 +34,17 @@ class Feed:
     replicas: int = 1
     pipelines: int = 1
     pipeline: int = 0
+    readers: Readers | None = None
+    excluded: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, context: tf.distribute.InputContext, seed: int, step: int = 0) -> 'Feed':
+    def of(
+        cls,
+        context: tf.distribute.InputContext,
+        seed: int,
+        step: int = 0,
+        readers: Readers | None = None,
+    ) -> 'Feed':
         """Makes the feed for the input pipeline that tf.distribute describes."""
         return cls(
             seed=seed,
@@ -40,6 +52,7 @@ class Feed:
             replicas=context.num_replicas_in_sync,
             pipelines=context.num_input_pipelines,
             pipeline=context.input_pipeline_id,
+            readers=readers,
         )
 
     def per_replica(self, batch_size: int) -> int:
@@ -55,13 +68,21 @@ class Feed:
             )
         return batch_size // self.replicas
 
+    def share(self, batch_size: int) -> int:
+        """Returns the share of this pipeline in a global batch.
+
+        Raises:
+          UserError: if the batch cannot be shared out evenly.
+        """
+        return self.per_replica(batch_size) * (self.replicas // self.pipelines)
+
     def positions(self, batch_size: int) -> tf.data.Dataset:
         """Yields, without end, the positions (int64 scalars) that this pipeline reads in training.
 
         Step t of a run with global batch G reads positions t*G to (t+1)*G - 1; of these, pipeline k
         of P reads the k-th contiguous P-th.
         """
-        share = self.per_replica(batch_size) * (self.replicas // self.pipelines)
+        share = self.share(batch_size)
         start = self.pipeline * share
 
         def of_step(step: tf.Tensor) -> tf.data.Dataset:
@@ -78,7 +99,7 @@ class Feed:
         The pass is padded to whole global batches, so that shapes are static and all pipelines
         yield equally many: a position of `size` or more is padding and must not be counted.
         """
-        share = self.per_replica(batch_size) * (self.replicas // self.pipelines)
+        share = self.share(batch_size)
         start = self.pipeline * share
         steps = -(-size // batch_size)
 

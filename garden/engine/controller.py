@@ -9,6 +9,7 @@ import numpy as np
 import orbit
 import tensorflow as tf
 
+from garden.core.bad_examples import BadExample
 from garden.core.errors import UserError
 from garden.engine.checkpoints import Checkpoints
 from garden.engine.interruption import Interrupted, Interruption
@@ -34,6 +35,9 @@ class Observer(Protocol):
 
     def recovered(self, step: int, restored: int, what: Sequence[str]) -> None:
         """At `step`, `what` was not finite; the phase went back to the state after `restored`."""
+
+    def skipped(self, bad: Sequence[BadExample]) -> None:
+        """Examples could not be used and are left out from now on."""
 
 
 class Controller(orbit.Controller):
@@ -90,6 +94,7 @@ class Controller(orbit.Controller):
         self._observers = observers
         self._interruption = interruption or Interruption()
         self._max_recoveries = max_recoveries
+        trainer.skipper.tell = self._report_skipped
 
     def train(self, steps: int, checkpoint_at_completion: bool = True) -> None:
         """Trains up to `steps`, without evaluation."""
@@ -171,6 +176,10 @@ class Controller(orbit.Controller):
         self.trainer.open_training_data(attempt)
         for observer in self._observers:
             observer.recovered(step, restored or 0, bad)
+
+    def _report_skipped(self, bad: Sequence[BadExample]) -> None:
+        for observer in self._observers:
+            observer.skipped(bad)
 
     def _train_n_steps(self, num_steps: int) -> list[str]:
         """Takes steps and reports them; returns the names of the scalars that are not finite."""
