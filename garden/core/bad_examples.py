@@ -22,7 +22,10 @@ ERRORS = (
     tf.errors.NotFoundError,
     tf.errors.PermissionDeniedError,
 )
+# A message that quotes a damaged record is maybe no text, at which Python fails in its own way.
+FAILURES = (tf.errors.OpError, UnicodeDecodeError)
 _LISTED = 20
+_LONGEST = 300  # Letters of what is wrong.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +72,8 @@ class Reader:
       budget: how many of its examples may be bad.
       setting: what sets the budget.
       find: returns the bad examples among those that this pipeline reads for a batch: for a step of
-        the training, or for the batch of that number in the evaluation.
+        the training, or for the batch of that number in the evaluation; and while it leaves out
+        the examples given.
     """
 
     name: str
@@ -77,7 +81,7 @@ class Reader:
     seed: int
     budget: int
     setting: str
-    find: Callable[[int], Sequence[Flaw]]
+    find: Callable[[int, tuple[int, ...]], Sequence[Flaw]]
 
 
 class Readers:
@@ -91,23 +95,24 @@ class Readers:
     def __init__(self, known: Sequence[BadExample] = (), step: int = 0):
         self._known = known
         self._step = step
-        self._readers: list[Reader] = []
+        self._readers: list[tuple[Reader, tuple[int, ...]]] = []
 
     def enter(self, reader: Reader) -> tuple[int, ...]:
         """Adds a reader; returns the examples that it is to leave out, in rising order."""
-        self._readers.append(reader)
-        left_out = (
+        left_out = {
             one.index
             for one in self._of(reader)
             if not reader.training or (one.seed == reader.seed and one.step <= self._step)
-        )
-        return tuple(sorted({*left_out}))
+        }
+        excluded = tuple(sorted(left_out))
+        self._readers.append((reader, excluded))
+        return excluded
 
     def next_change(self) -> int | None:
         """Returns the next step at which more examples are left out; None if none is known."""
         steps = [
             one.step
-            for reader in self._readers
+            for reader, _ in self._readers
             for one in self._of(reader)
             if reader.training and one.seed == reader.seed and one.step > self._step
         ]
@@ -124,10 +129,10 @@ class Readers:
           UserError: if a reader has met more bad examples than it may; the message lists them.
         """
         everything = []
-        for reader in self._readers:
+        for reader, excluded in self._readers:
             found = [
                 BadExample(reader.name, flaw.index, flaw.place, flaw.problem, reader.seed, step)
-                for flaw in reader.find(number)
+                for flaw in reader.find(number, excluded)
             ]
             if found:
                 _require_budget(reader, [*self._of(reader), *found])
@@ -181,13 +186,20 @@ def replacements(excluded: Collection[int], size: int) -> Mapping[int, int]:
     return chosen
 
 
-def problem(error: tf.errors.OpError) -> str:
+def text_of(error: Exception) -> str:
+    """Returns the message of one of `FAILURES`."""
+    if isinstance(error, UnicodeDecodeError):
+        return error.object.decode(errors='replace')
+    return str(error)
+
+
+def problem(error: Exception) -> str:
     """Returns what TensorFlow says is wrong, without what it says of itself."""
-    text = error.message.splitlines()[0]
+    text = text_of(error).splitlines()[0]
     text = re.sub(r'\{\{function_node .*?\}\} ', '', text)
     text = re.sub(r'^Error in user-defined function .*? with iterator: \S+: ', '', text)
     text = re.sub(r' \[Op:.*', '', text)
     asserted = re.fullmatch(r'assertion failed: \[(.*)\]', text)
     if asserted:  # Garden's own checks say after 'in' where it is.
         text = ' '.join(asserted[1].split('] [in] [')[0].split('] ['))
-    return text.strip().rstrip('.')
+    return ''.join(filter(str.isprintable, text)).strip().rstrip('.')[:_LONGEST]

@@ -197,16 +197,17 @@ class Dataloader(abc.ABC):
             seed=feed.seed,
             budget=self._bad_examples,
             setting=self._bad_examples_setting,
-            find=lambda number: self._bad(feed, number),
+            find=functools.partial(self._bad, feed),
         )
 
     @_traced_as_written
-    def _bad(self, feed: Feed, number: int) -> list[Flaw]:
+    def _bad(self, feed: Feed, number: int, excluded: tuple[int, ...]) -> list[Flaw]:
         """Returns the bad examples among those of a batch; of all, if they are still to be cached.
 
         Args:
           feed: the pipeline's place in the run.
           number: of the step, or of the batch in the evaluation.
+          excluded: what the pipeline leaves out.
         """
 
         def examine(excluded: tuple[int, ...]) -> dict[int, str]:
@@ -220,7 +221,7 @@ class Dataloader(abc.ABC):
             parse = functools.partial(self._element, source, there)
             return unusable(keys.take(share), source, parse)
 
-        found = blame(self._source, feed.excluded, examine)
+        found = blame(self._source, excluded, examine)
         return [Flaw(index, self._source.place(index), what) for index, what in found.items()]
 
     @property

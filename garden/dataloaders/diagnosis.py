@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from garden.core.bad_examples import ERRORS, problem
+from garden.core.bad_examples import ERRORS, FAILURES, problem
 from garden.sources.base import Source
 
 
@@ -26,7 +26,7 @@ def unusable(keys: tf.data.Dataset, source: Source, use: Callable[..., Any]) -> 
     for _, key in listed:
         try:  # After an example that fails, the iterator goes on with the next.
             next(tries)
-        except ERRORS as error:
+        except (*ERRORS, UnicodeDecodeError) as error:
             found[int(source.index(key))] = problem(error)
     return found
 
@@ -47,7 +47,7 @@ def blame(
         left_out = tuple(sorted({*excluded, *found}))
         try:
             return found | examine(left_out)
-        except tf.errors.OpError as error:
+        except FAILURES as error:
             index = source.blamed(error)
             if index is None or index in left_out:
                 return found

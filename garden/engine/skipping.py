@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from garden.core.bad_examples import BadExample, Readers
+from garden.core.bad_examples import FAILURES, BadExample, Readers
 from garden.engine.failures import RunAgain
 
 
@@ -37,10 +37,10 @@ class Skipper:
             readers = Readers(self._known, step)
             try:
                 return make(readers), readers
-            except tf.errors.OpError as error:  # Some data are read at once, to be cached.
+            except FAILURES as error:  # Some data are read at once, to be cached.
                 self.skip(error, readers, number, step)
 
-    def skip(self, error: tf.errors.OpError, readers: Readers, number: int, step: int) -> None:
+    def skip(self, error: Exception, readers: Readers, number: int, step: int) -> None:
         """Makes the pipelines opened from now on leave out the examples that caused an error.
 
         Args:
@@ -52,7 +52,7 @@ class Skipper:
         Raises:
           UserError: if there are more bad examples than there may be.
           RunAgain: if all processes have to start again.
-          tf.errors.OpError: the error itself, if no example caused it.
+          Exception: the error itself, if no example caused it.
         """
         bad = readers.find(number, step)
         if not bad:

@@ -11,15 +11,15 @@ import tensorflow as tf
 import tf_keras as keras
 
 from garden.core import optim
-from garden.core.bad_examples import Readers
+from garden.core.bad_examples import FAILURES, Readers
 from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.core.task import Batch, ReplicaStep, Task
 from garden.engine import randomness
+from garden.engine.batches import REPEAT, arrival, endless, gathered, global_size
 from garden.engine.skipping import Skipper
 
 MASK = 'mask'
-_REPEAT = 'Training data goes on without end: add .repeat() in the task or its data loader.'
 
 
 class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
@@ -101,9 +101,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
 
         def make(readers: Readers) -> tf.data.Dataset:
             return self.strategy.distribute_datasets_from_function(
-                lambda context: _endless(
-                    self.task.train_data(Feed.of(context, seed, step, readers))
-                )
+                lambda context: endless(self.task.train_data(Feed.of(context, seed, step, readers)))
             )
 
         self.train_dataset, self._readers = self.skipper.open(make, step, step)
@@ -135,8 +133,8 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
             try:
                 output = super().train(tf.constant(steps, tf.int32))
             except tf.errors.OutOfRangeError as error:
-                raise UserError(f'The training data has ended. {_REPEAT}') from error
-            except tf.errors.OpError as error:
+                raise UserError(f'The training data has ended. {REPEAT}') from error
+            except FAILURES as error:
                 step = int(self.global_step.numpy())
                 self.skipper.skip(error, self._readers, step, step)
             else:
@@ -171,8 +169,8 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
     def train_step(self, iterator: Iterator[Batch]) -> None:
         """Takes one step over all replicas and counts it."""
         batch = next(iterator)
-        self.examples_per_step = _batch_size(batch, self.strategy)
-        arrived = _arrival(batch, self.strategy)
+        self.examples_per_step = global_size(batch, self.strategy)
+        arrived = arrival(batch, self.strategy)
         calls = itertools.count()
 
         with self.strategy.scope(), tf.control_dependencies([arrived]):
@@ -239,7 +237,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         while True:
             try:
                 return super().evaluate(num_steps)
-            except tf.errors.OpError as error:
+            except FAILURES as error:
                 number, step = int(self._eval_batch.numpy()), int(self.global_step.numpy())
                 self.skipper.skip(error, self._eval_readers, number, step)
             self.open_evaluation_data()
@@ -254,7 +252,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
     def eval_step(self, iterator: Iterator[Batch]) -> Any:
         """Evaluates one batch on every replica; returns what the evaluators need of it."""
         batch = next(iterator)
-        with tf.control_dependencies([_arrival(batch, self.strategy)]):
+        with tf.control_dependencies([arrival(batch, self.strategy)]):
             number = self._eval_batch.read_value()
             self._eval_batch.assign_add(1)
         wanted = bool(self._evaluators)
@@ -274,20 +272,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
                 return {}
             return {**outputs} if mask is None else {**outputs, MASK: mask}
 
-        return self._gathered(self.strategy.run(on_replica, args=(batch,)))
-
-    def _gathered(self, outputs: Any) -> Any:
-        """Brings the outputs of all replicas, other workers' included, to this host, in order."""
-
-        def gather(value: Any) -> tf.Tensor:
-            local = self.strategy.experimental_local_results(value)
-            if len(local) == self.strategy.num_replicas_in_sync:
-                return tf.concat(local, axis=0)
-            if local[0].dtype == tf.bool:  # Collectives carry numbers only.
-                return tf.cast(self.strategy.gather(tf.cast(value, tf.int32), axis=0), tf.bool)
-            return self.strategy.gather(value, axis=0)
-
-        return tf.nest.map_structure(gather, outputs)
+        return gathered(self.strategy.run(on_replica, args=(batch,)), self.strategy)
 
     def eval_reduce(self, state: Any, step_outputs: Any) -> Any:
         """Hands one batch's outputs, padding removed, to the evaluators."""
@@ -313,25 +298,3 @@ def _norm_names(task: Task) -> dict[int, str]:
     if len(owned) == 1:
         return {id(optimizer): 'gradient_norm' for optimizer in owned.values()}
     return {id(optimizer): f'{name}_gradient_norm' for name, optimizer in owned.items()}
-
-
-def _endless(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    cardinality = int(dataset.cardinality())
-    if cardinality >= 0:
-        raise UserError(f'The training data ends after {cardinality} batches. {_REPEAT}')
-    return dataset
-
-
-def _arrival(batch: Batch, strategy: tf.distribute.Strategy) -> tf.Operation:
-    """Returns an op that has run when every local replica's part of a batch is there.
-
-    A step that depends on it leaves no trace if one of the parts cannot be read.
-    """
-    parts = strategy.experimental_local_results(batch)
-    return tf.group(*tf.nest.flatten(parts, expand_composites=True))
-
-
-def _batch_size(batch: Batch, strategy: tf.distribute.Strategy) -> int:
-    first = tf.nest.flatten(strategy.experimental_local_results(batch)[0])[0]
-    size = first.shape[0] if first.shape.rank else 1
-    return (size or 0) * strategy.num_replicas_in_sync

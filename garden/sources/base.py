@@ -92,7 +92,7 @@ class Source(abc.ABC):
         """Returns where an example is stored, for a message."""
         return f'example {index} of {self}'
 
-    def blamed(self, error: tf.errors.OpError) -> int | None:
+    def blamed(self, error: Exception) -> int | None:
         """Returns the index of the example that made reading the keys fail; None if none did."""
         del error
         return None

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
+from garden.core.bad_examples import text_of
 from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.sources.base import Example, Source
@@ -76,9 +77,9 @@ class RecordStream(Source):
         one = next(p for p in row if p.first <= index < p.first + p.length)
         return f'record number {one.number + index - one.first} of {one.path}'
 
-    def blamed(self, error: tf.errors.OpError) -> int | None:
+    def blamed(self, error: Exception) -> int | None:
         """See the base class."""
-        named = re.search(r'\[index\] \[(\d+)\]', error.message)
+        named = re.search(r'\[index\] \[(\d+)\]', text_of(error))
         return int(named[1]) if named else None
 
     def training_keys(self, feed: Feed, batch_size: int, shuffle: bool) -> tf.data.Dataset:

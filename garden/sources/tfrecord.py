@@ -49,7 +49,7 @@ class RecordSource(Source):
         """The file, and where in it the record is."""
         return self.records.place(index)
 
-    def blamed(self, error: tf.errors.OpError) -> int | None:
+    def blamed(self, error: Exception) -> int | None:
         """See the base class."""
         return self.records.blamed(error)
 
