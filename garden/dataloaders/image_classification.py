@@ -140,12 +140,12 @@ class ImageClassification(Dataloader):
 
     def _checked(self, label: tf.Tensor) -> tf.Tensor:
         """Returns a label as int32; one out of range is an error."""
-        label = tf.cast(label, tf.int64)
         count = self.num_classes
-        within = tf.constant(True) if count is None else label < count
         wrong = 'is negative' if count is None else f'is not from 0 to {count - 1}'
-        # The raw op: those of tf.debugging add a conditional, which each example would pay for.
-        check = tf.raw_ops.Assert(condition=(label >= 0) & within, data=['its label', label, wrong])
+        # The raw op: those of tf.debugging add a conditional, which each example would pay for. As
+        # a number without sign, a negative label is above all others.
+        fits = tf.cast(label, tf.uint64) < tf.constant(2**63 if count is None else count, tf.uint64)
+        check = tf.raw_ops.Assert(condition=fits, data=['its label', label, wrong])
         with tf.control_dependencies([check]):
             return tf.cast(label, tf.int32)
 

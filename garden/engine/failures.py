@@ -21,7 +21,7 @@ def passing_failure(error: BaseException, strategy: tf.distribute.Strategy) -> s
         return None
     for one in _chain(error):
         if isinstance(one, RunAgain):
-            return str(one)
+            return str(one).splitlines()[0]
         if isinstance(one, tf.errors.OpError) and (
             isinstance(one, _LOST) or 'Collective ops is aborted' in one.message
         ):

@@ -227,7 +227,7 @@ class RunFolder:
             if row['phase'] != phase
             or row['step'] < step
             or (row['step'] == step and not (again and row['kind'] == 'eval'))
-            or row['kind'] == 'recovery'
+            or row['kind'] in ('recovery', 'bad_example')
         ]
         self.write_text(self.metrics.name, ''.join(json.dumps(row) + '\n' for row in rows))
 

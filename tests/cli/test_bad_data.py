@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,16 @@ QUICK = (
     '--gin=schedules.cosine.warmup_steps = 1',
     '--gin=batch_size = 64',
 )
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for held in sockets:
+        held.bind(('127.0.0.1', 0))
+    ports = [held.getsockname()[1] for held in sockets]
+    for held in sockets:
+        held.close()
+    return ports
 
 
 def launch(folder, data, *arguments):
@@ -81,3 +92,31 @@ def test_a_run_skips_bad_examples_says_so_and_goes_on(tmp_path, damaged):
     assert 'Traceback' not in refused.stderr
     assert '3 bad examples, where train/dataloaders.image_classification.bad_examples all' in line
     assert all(f'record at byte {offsets[index]}: ' in line for index in bad)
+
+
+@pytest.mark.slow
+def test_of_two_workers_both_leave_and_go_on_without_the_example(tmp_path, damaged):
+    data, _, bad = damaged
+    addresses = [f'127.0.0.1:{port}' for port in free_ports(2)]
+
+    def start(index):
+        task = {'type': 'worker', 'index': index}
+        config = json.dumps({'cluster': {'worker': addresses}, 'task': task})
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / 'launch.py'), *QUICK, '--model_dir=run'],
+            cwd=tmp_path,
+            env=os.environ | {'TFDS_DATA_DIR': str(data), 'TF_CONFIG': config},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    statuses, said = [], []
+    while not statuses or (42 in statuses[-1] and len(statuses) < 4):
+        workers = [start(index) for index in range(2)]
+        said += [worker.communicate(timeout=280)[0] for worker in workers]
+        statuses.append([worker.returncode for worker in workers])
+    assert statuses[0] == [42, 42], said
+    assert statuses[-1] == [0, 0], said
+    summary = json.loads((tmp_path / 'run/summary.json').read_text())
+    assert sorted(one['index'] for one in summary['bad_examples']) == sorted(bad)

@@ -200,10 +200,11 @@ def test_a_run_killed_at_a_bad_example_and_started_again_ends_the_same(one_devic
     assert quiet.skips == [], 'what is known need not be met again'
     for a, b in zip(state(whole), state(again), strict=True):
         np.testing.assert_array_equal(a, b)
-    rows = [
-        json.loads(line) for line in (tmp_path / 'whole/metrics.jsonl').read_text().splitlines()
-    ]
-    bad = [row for row in rows if row['kind'] == 'bad_example']
+    bad, bad_again = (
+        [row for row in RunFolder(tmp_path / name).read_metrics() if row['kind'] == 'bad_example']
+        for name in ('whole', 'killed')
+    )
+    assert bad == bad_again
     assert [(row['index'], row['step']) for row in bad] == [
         (one.index, one.step) for one in watched.skips
     ]
