@@ -138,7 +138,8 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
                 step = int(self.global_step.numpy())
                 self.skipper.skip(error, self._readers, step, step)
             else:
-                if self.global_step >= last or self._halted:
+                # A variable of several replicas is no truth value.
+                if int(self.global_step.numpy()) >= last or self._halted.numpy():
                     return output
             self.open_training_data(self._attempt)
 

@@ -184,19 +184,21 @@ def launch(strategy, folder, task, mode='train_and_eval', armed=False, **schedul
     return trainers[0], killer
 
 
-def test_a_run_killed_at_a_bad_example_and_started_again_ends_the_same(one_device, tmp_path):
+@pytest.mark.parametrize('name', ['one_device', 'two_replicas'])
+def test_a_run_killed_at_a_bad_example_and_started_again_ends_the_same(request, name, tmp_path):
     """Example 7 is used in the first epoch, and only later found to be bad: so it is again."""
 
     def task():
         return Fit(Points(points(bad=[41], late=[7]), 8, True))
 
-    whole, watched = launch(one_device, tmp_path / 'whole', task)
+    strategy = request.getfixturevalue(name)
+    whole, watched = launch(strategy, tmp_path / 'whole', task)
     assert [one.index for one in watched.skips] == [41, 7]
     assert watched.skips[0].step < 8 <= watched.skips[1].step < 16
     for _ in range(2):
         with pytest.raises(Killed):
-            launch(one_device, tmp_path / 'killed', task, armed=True)
-    again, quiet = launch(one_device, tmp_path / 'killed', task)
+            launch(strategy, tmp_path / 'killed', task, armed=True)
+    again, quiet = launch(strategy, tmp_path / 'killed', task)
     assert quiet.skips == [], 'what is known need not be met again'
     for a, b in zip(state(whole), state(again), strict=True):
         np.testing.assert_array_equal(a, b)
