@@ -78,7 +78,8 @@ def test_a_run_skips_bad_examples_says_so_and_goes_on(tmp_path, damaged):
     assert len(lines) == 3
     for index in bad:
         (line,) = [one for one in lines if f'{path}, record at byte {offsets[index]}: ' in one]
-        assert line.startswith('main step 1: ')
+        # What cannot even be read is met at once, for this experiment keeps its data in memory.
+        assert line.startswith(f'main step {int(index == bad[1])}: ')
     assert '3 bad examples' in done.stdout.splitlines()[-2]
     summary = json.loads((tmp_path / 'run/summary.json').read_text())
     assert sorted(one['index'] for one in summary['bad_examples']) == sorted(bad)
