@@ -86,7 +86,10 @@ def test_a_run_skips_bad_examples_says_so_and_goes_on(tmp_path, damaged):
     assert summary['phases'][0]['step'] == 4
 
     refused = launch(
-        tmp_path, data, '--model_dir=strict', '--gin=train/image_classification.bad_examples = 2'
+        tmp_path,
+        data,
+        '--model_dir=strict',
+        '--gin=train/dataloaders.image_classification.bad_examples = 2',
     )
     assert refused.returncode == 2, refused.stdout + refused.stderr
     (line,) = refused.stderr.splitlines()
