@@ -11,6 +11,7 @@ import tensorflow as tf
 from absl import logging
 
 from garden.cli.terminal import Terminal
+from garden.core.bad_examples import different
 from garden.core.errors import StorageError, UserError, user_error_in
 from garden.engine import config as config_lib
 from garden.engine.controller import Observer
@@ -168,7 +169,14 @@ def _conclude(folder: RunFolder, results: Sequence[Result]) -> None:
     known = {(phase['phase'], phase['step']): phase for phase in folder.read_summary()}
     # A run that only trained has nothing to say of a state that was evaluated before.
     phases = [p if p['metrics'] else known.get((p['phase'], p['step']), p) for p in phases]
-    folder.write_json(folder.summary.name, {'phases': phases, 'recoveries': recoveries})
+    bad = [
+        {'phase': result.phase, **dataclasses.asdict(one)}
+        for result in results
+        for one in different(folder.bad_examples(result.phase))
+    ]
+    folder.write_json(
+        folder.summary.name, {'phases': phases, 'recoveries': recoveries, 'bad_examples': bad}
+    )
     if not folder.trains:
         return
     folder.pictures.mkdir(exist_ok=True)

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column, Table
 
+from garden.core.bad_examples import BadExample, different
 from garden.engine.config import Config
 from garden.engine.experiment import Phase, Result
 from garden.engine.run_folder import RunFolder
@@ -124,6 +125,9 @@ class Terminal:
                 table.add_row('best', best)
             for target, met in result.targets.items():
                 table.add_row('target', f'{target}  {"[green]met" if met else "[red]missed"}')
+            bad = len(different(self._folder.bad_examples(result.phase)))
+            if bad:
+                table.add_row('skipped', f'{bad} bad example{"s" if bad > 1 else ""}')
             self._console.print(table)
         self._console.print(f'Everything lies in {self._folder.path}', markup=False)
 
@@ -166,6 +170,14 @@ class PhaseLine:
             f'[bold]{self._phase.name}[/] step {step}: {", ".join(what)} is not finite; back to '
             f'step {restored}, on with other batches'
         )
+
+    def skipped(self, bad: Sequence[BadExample]) -> None:
+        """Prints which examples are left out."""
+        for one in bad:
+            self._console.print(
+                f'[bold]{self._phase.name}[/] step {one.step}: [yellow]bad example skipped:[/] '
+                f'{escape(str(one))}'
+            )
 
     def _time_left(self, step: int) -> str:
         now = time.perf_counter()

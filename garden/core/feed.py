@@ -10,6 +10,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from garden.core.bad_examples import Readers
 from garden.core.errors import UserError
 
 _CHUNK = 128  # Positions that are made at a time, at least.
@@ -25,6 +26,9 @@ class Feed:
       replicas: replicas in the whole run; each gets one batch a step.
       pipelines: input pipelines in the whole run, one for each host.
       pipeline: which of them this is.
+      readers: where what reads a source enters itself, to learn what it is to leave out; None where
+        a bad example is to be an error and no more.
+      excluded: the examples of a source that are not to be read, in rising order.
     """
 
     seed: int = 0
@@ -32,9 +36,17 @@ class Feed:
     replicas: int = 1
     pipelines: int = 1
     pipeline: int = 0
+    readers: Readers | None = None
+    excluded: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, context: tf.distribute.InputContext, seed: int, step: int = 0) -> 'Feed':
+    def of(
+        cls,
+        context: tf.distribute.InputContext,
+        seed: int,
+        step: int = 0,
+        readers: Readers | None = None,
+    ) -> 'Feed':
         """Makes the feed for the input pipeline that tf.distribute describes."""
         return cls(
             seed=seed,
@@ -42,6 +54,7 @@ class Feed:
             replicas=context.num_replicas_in_sync,
             pipelines=context.num_input_pipelines,
             pipeline=context.input_pipeline_id,
+            readers=readers,
         )
 
     def per_replica(self, batch_size: int) -> int:
@@ -57,6 +70,14 @@ class Feed:
             )
         return batch_size // self.replicas
 
+    def share(self, batch_size: int) -> int:
+        """Returns the share of this pipeline in a global batch.
+
+        Raises:
+          UserError: if the batch cannot be shared out evenly.
+        """
+        return self.per_replica(batch_size) * (self.replicas // self.pipelines)
+
     def positions(self, batch_size: int) -> tf.data.Dataset:
         """Yields, without end, the positions (int64 scalars) that this pipeline reads in training.
 
@@ -68,7 +89,7 @@ class Feed:
 
     def position_chunks(self, batch_size: int) -> tf.data.Dataset:
         """Yields `positions` as vectors of some steps each: one call serves them all."""
-        share = self.per_replica(batch_size) * (self.replicas // self.pipelines)
+        share = self.share(batch_size)
         start = self.pipeline * share
         steps = -(-_CHUNK // share)
 
@@ -84,7 +105,7 @@ class Feed:
         The pass is padded to whole global batches, so that shapes are static and all pipelines
         yield equally many: a position of `size` or more is padding and must not be counted.
         """
-        share = self.per_replica(batch_size) * (self.replicas // self.pipelines)
+        share = self.share(batch_size)
         start = self.pipeline * share
         steps = -(-size // batch_size)
 

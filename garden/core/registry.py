@@ -90,6 +90,21 @@ def names(kind: str) -> list[str]:
     return sorted({*_table(kind), *listed})
 
 
+def gin_name(obj: object) -> str:
+    """Returns what gin calls the object that it is making: 'train/dataloaders.pictures'.
+
+    Call it in the constructor, for the scope to be known. What is not registered goes by the name
+    of its class.
+    """
+    known = (
+        f'{kind}.{name}'
+        for kind, table in _TABLE.items()
+        for name, registered in table.items()
+        if registered is type(obj)
+    )
+    return '/'.join([*gin.current_scope(), next(known, type(obj).__name__)])
+
+
 def _table(kind: str) -> dict[str, Callable[..., Any]]:
     if kind not in _TABLE:
         raise ValueError(

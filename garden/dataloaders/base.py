@@ -1,19 +1,24 @@
 """What every data loader is: raw examples in, batches out, a function of (seed, step, position)."""
 
 import abc
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
+from garden.core.bad_examples import Flaw, Reader
 from garden.core.errors import UserError
 from garden.core.feed import Feed, example_seed
+from garden.core.registry import gin_name
+from garden.dataloaders.diagnosis import blame, unusable
 from garden.sources.base import Example, Source, Spec
-from garden.sources.memory import cached
+from garden.sources.memory import cached, stored
 
 Batch = Mapping[str, tf.Tensor]
+
+_BAD_IN_TRAINING = 10
 
 # AutoGraph is kept out: it would take longer than all the rest of building a pipeline.
 _traced_as_written = tf.autograph.experimental.do_not_convert
@@ -31,12 +36,14 @@ class Dataloader(abc.ABC):
         batches, with a bool vector 'mask' that is False where an example is padding.
       shuffle: whether each epoch of the training has an order of its own.
       cache: whether the raw examples are read once and kept in memory.
-      deterministic: False lets batches take examples in the order in which they get ready.
       parallel_calls: examples that are parsed at the same time; -1 adapts it to the machine.
       prefetch: batches that are made ahead; -1 adapts it to the machine.
+      bad_examples: how many different examples may be bad before the run stops; None for 10 in
+        training and 0 in evaluation. In training, another example stands where a bad one would
+        (the one stored before it); an evaluation leaves it out.
 
     Raises:
-      UserError: if batch_size is not positive.
+      UserError: if batch_size is not positive or bad_examples negative.
     """
 
     def __init__(
@@ -46,20 +53,26 @@ class Dataloader(abc.ABC):
         training: bool,
         shuffle: bool = True,
         cache: bool = False,
-        deterministic: bool = True,
         parallel_calls: int = tf.data.AUTOTUNE,
         prefetch: int = tf.data.AUTOTUNE,
+        bad_examples: int | None = None,
     ):
         if batch_size < 1:
             raise UserError(f'{self} needs a batch_size of 1 or more; {batch_size} is not.')
+        if bad_examples is None:
+            bad_examples = _BAD_IN_TRAINING if training else 0
+        if bad_examples < 0:
+            raise UserError(f'{self}: bad_examples is at least 0; {bad_examples} is not.')
         self.batch_size = batch_size
         self.training = training
         self._source = source
         self._shuffle = shuffle
         self._cache = cache
-        self._deterministic = deterministic
         self._parallel_calls = parallel_calls
         self._prefetch = prefetch
+        self._bad_examples = bad_examples
+        self._bad_examples_setting = f'{gin_name(self)}.bad_examples'
+        self._cached: Source | None = None
 
     @property
     @abc.abstractmethod
@@ -97,6 +110,10 @@ class Dataloader(abc.ABC):
           UserError: if the data are missing or not what the loader needs.
         """
         per_replica = feed.per_replica(self.batch_size)
+        self._source.require(self.raw_spec, str(self))
+        if feed.readers is not None:
+            excluded = feed.readers.enter(self._reader(feed))
+            feed = dataclasses.replace(feed, excluded=excluded)
         batches = self._elements(feed).batch(per_replica, drop_remainder=True)
         batches = batches.map(
             # ~seed, for a batch's seed to be that of no example.
@@ -105,24 +122,15 @@ class Dataloader(abc.ABC):
         )
         steps = tf.data.INFINITE_CARDINALITY
         if not self.training:
-            steps = self.steps_per_epoch * (feed.replicas // feed.pipelines)
+            size = self.num_examples - len(feed.excluded)
+            steps = -(-size // self.batch_size) * (feed.replicas // feed.pipelines)
         batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
         return batches.prefetch(self._prefetch).with_options(self._options)
-
-    @_traced_as_written
-    def peek(self, count: int, seed: int = 0, step: int = 0) -> Mapping[str, np.ndarray]:
-        """Returns the first `count` examples of a step as one NumPy batch, for a look at the data.
-
-        In evaluation the last of them may be padding.
-        """
-        elements = self._elements(Feed(seed=seed, step=step)).with_options(self._options)
-        _, batch = next(iter(elements.batch(count)))
-        return {name: tensor.numpy() for name, tensor in batch.items()}
 
     @property
     def num_examples(self) -> int:
         """The examples of one epoch."""
-        return len(self._examples)
+        return len(self._source)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -146,33 +154,80 @@ class Dataloader(abc.ABC):
     def __str__(self) -> str:
         return f'The data loader {type(self).__name__}'
 
-    @functools.cached_property
-    def _examples(self) -> Source:
+    def _examples(self, excluded: tuple[int, ...]) -> Source:
         """The source, in memory if it is cached."""
-        self._source.require(self.raw_spec, str(self))
-        return cached(self._source) if self._cache else self._source
+        if not self._cache:
+            return self._source
+        if self._cached is None:
+            self._cached = cached(self._source, excluded)
+        return self._cached
+
+    def _keys(self, source: Source, feed: Feed) -> tf.data.Dataset:
+        """Yields (position, key) of this pipeline."""
+        if self.training:
+            return source.training_keys(feed, self.batch_size, self._shuffle)
+        return source.evaluation_keys(feed, self.batch_size)
 
     def _elements(self, feed: Feed) -> tf.data.Dataset:
         """Yields (position, parsed example) of this pipeline."""
-        source = self._examples
-        if self.training:
-            keys = source.training_keys(feed, self.batch_size, self._shuffle)
-        else:
-            keys = source.evaluation_keys(feed, self.batch_size)
-        size = len(source)
+        source = self._examples(feed.excluded)
+        size = len(source) - len(feed.excluded)
 
         def element(position: tf.Tensor, key: Any) -> tuple[tf.Tensor, Batch]:
-            parsed = dict(self.parse(source.load(key), example_seed(position, feed.seed)))
+            parsed = self._element(source, feed, position, key)
             if not self.training:
                 parsed['mask'] = position < size
             return position, parsed
 
-        return keys.map(element, num_parallel_calls=self._parallel_calls)
+        return self._keys(source, feed).map(element, num_parallel_calls=self._parallel_calls)
+
+    def _element(
+        self, source: Source, feed: Feed, position: tf.Tensor, key: Any
+    ) -> dict[str, tf.Tensor]:
+        return dict(self.parse(source.load(key), example_seed(position, feed.seed)))
+
+    def _reader(self, feed: Feed) -> Reader:
+        """Returns what can tell which examples of this pipeline are bad."""
+        return Reader(
+            name=(
+                f'{self._source} ({self.num_examples} examples for '
+                f'{"training" if self.training else "evaluation"})'
+            ),
+            training=self.training,
+            seed=feed.seed,
+            budget=self._bad_examples,
+            setting=self._bad_examples_setting,
+            find=functools.partial(self._bad, feed),
+        )
+
+    @_traced_as_written
+    def _bad(self, feed: Feed, number: int, excluded: tuple[int, ...]) -> list[Flaw]:
+        """Returns the bad examples among those of a batch; of all, if they are still to be cached.
+
+        Args:
+          feed: the pipeline's place in the run.
+          number: of the step, or of the batch in the evaluation.
+          excluded: what the pipeline leaves out.
+        """
+
+        def examine(excluded: tuple[int, ...]) -> dict[int, str]:
+            there = dataclasses.replace(feed, step=number, excluded=excluded)
+            if self._cache and self._cached is None:
+                keys = stored(self._source, excluded)
+                return unusable(keys, self._source, lambda _, key: dict(self._source.load(key)))
+            source, share = self._examples(excluded), feed.share(self.batch_size)
+            keys = self._keys(source, there)
+            keys = keys if self.training else keys.skip(number * share)
+            parse = functools.partial(self._element, source, there)
+            return unusable(keys.take(share), source, parse)
+
+        found = blame(self._source, excluded, examine)
+        return [Flaw(index, self._source.place(index), what) for index, what in found.items()]
 
     @property
     def _options(self) -> tf.data.Options:
         options = tf.data.Options()
-        options.deterministic = self._deterministic
+        options.deterministic = True
         # The positions are shared out among the hosts already.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         return options

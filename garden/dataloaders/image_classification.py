@@ -50,9 +50,12 @@ class ImageClassification(Dataloader):
       std: of each channel.
       shuffle: see the base class.
       cache: see the base class.
-      deterministic: see the base class.
       parallel_calls: see the base class.
       prefetch: see the base class.
+      bad_examples: see the base class; a picture that cannot be decoded is one, and a label that is
+        not from 0 to num_classes - 1.
+      num_classes: the number of classes; None for as many as the source has names for. Where
+        neither is known, only a label below 0 is out of range.
 
     Raises:
       UserError: for an unknown crop, or an eval_resize smaller than image_size.
@@ -83,12 +86,13 @@ class ImageClassification(Dataloader):
         std: Sequence[float] = (0.229, 0.224, 0.225),
         shuffle: bool = True,
         cache: bool = False,
-        deterministic: bool = True,
         parallel_calls: int = tf.data.AUTOTUNE,
         prefetch: int = tf.data.AUTOTUNE,
+        bad_examples: int | None = None,
+        num_classes: int | None = None,
     ):
         super().__init__(
-            source, batch_size, training, shuffle, cache, deterministic, parallel_calls, prefetch
+            source, batch_size, training, shuffle, cache, parallel_calls, prefetch, bad_examples
         )
         if image_size < 1:
             raise UserError(f'{self}: image_size is at least 1; {image_size} is not.')
@@ -112,6 +116,7 @@ class ImageClassification(Dataloader):
         self._lighting = lighting
         self._mean = mean
         self._std = std
+        self._num_classes = num_classes
 
     def parse(self, example: Example, seed: tf.Tensor) -> Batch:
         """See the base class."""
@@ -119,7 +124,7 @@ class ImageClassification(Dataloader):
             image = self._augmented(example['image'], seed)
         else:
             image = ops.normalize(self._central(example['image']), self._mean, self._std, 255)
-        return {'image': image, 'label': tf.cast(example['label'], tf.int32)}
+        return {'image': image, 'label': self._checked(example['label'])}
 
     def denormalize(self, images: np.ndarray) -> np.ndarray:
         """Returns the images of a batch as they look, uint8; lit ones are clipped."""
@@ -128,8 +133,21 @@ class ImageClassification(Dataloader):
 
     @property
     def num_classes(self) -> int | None:
-        """The number of classes, where the source knows them."""
+        """The number of classes, where it is known."""
+        if self._num_classes is not None:
+            return self._num_classes
         return None if self.class_names is None else len(self.class_names)
+
+    def _checked(self, label: tf.Tensor) -> tf.Tensor:
+        """Returns a label as int32; one out of range is an error."""
+        count = self.num_classes
+        wrong = 'is negative' if count is None else f'is not from 0 to {count - 1}'
+        # The raw op: those of tf.debugging add a conditional, which each example would pay for. As
+        # a number without sign, a negative label is above all others.
+        fits = tf.cast(label, tf.uint64) < tf.constant(2**63 if count is None else count, tf.uint64)
+        check = tf.raw_ops.Assert(condition=fits, data=['its label', label, wrong])
+        with tf.control_dependencies([check]):
+            return tf.cast(label, tf.int32)
 
     def _augmented(self, stored: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         crop_seed, flip_seed, light_seed, *seeds = ops.split(seed, 3 + len(self._augment))

@@ -9,6 +9,7 @@ import numpy as np
 import orbit
 import tensorflow as tf
 
+from garden.core.bad_examples import BadExample
 from garden.core.errors import UserError
 from garden.engine.checkpoints import Checkpoints
 from garden.engine.events import begin_session
@@ -35,6 +36,9 @@ class Observer(Protocol):
 
     def recovered(self, step: int, restored: int, what: Sequence[str]) -> None:
         """At `step`, `what` was not finite; the phase went back to the state after `restored`."""
+
+    def skipped(self, bad: Sequence[BadExample]) -> None:
+        """Examples could not be used and are left out from now on."""
 
 
 class Controller(orbit.Controller):
@@ -91,6 +95,7 @@ class Controller(orbit.Controller):
         self._observers = observers
         self._interruption = interruption or Interruption()
         self._max_recoveries = max_recoveries
+        trainer.skipper.tell = self._report_skipped
 
     def begin_events(self, again: bool = False) -> None:
         """Makes TensorBoard drop what was recorded beyond the present step: it is recorded anew.
@@ -183,6 +188,10 @@ class Controller(orbit.Controller):
         self.begin_events()
         for observer in self._observers:
             observer.recovered(step, restored or 0, bad)
+
+    def _report_skipped(self, bad: Sequence[BadExample]) -> None:
+        for observer in self._observers:
+            observer.skipped(bad)
 
     def _train_n_steps(self, num_steps: int) -> list[str]:
         """Takes steps and reports them; returns the names of the scalars that are not finite."""

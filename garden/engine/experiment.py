@@ -5,6 +5,7 @@ arguments.
 """
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -22,6 +23,8 @@ from garden.engine.controller import Controller, Metrics, Observer
 from garden.engine.interruption import Interrupted, Interruption
 from garden.engine.progress import Progress
 from garden.engine.run_folder import RunFolder
+from garden.engine.skipping import Skipper
+from garden.engine.strategy import of_several_workers, worker_number
 from garden.engine.targets import Target
 from garden.engine.trainer import Trainer
 
@@ -210,7 +213,16 @@ def build(runtime: Runtime, phase: Phase, seed: int) -> tuple[Trainer, Progress,
             raise UserError(
                 f'phase.task of {phase.name!r} made a {type(task).__name__}, which is no Task.'
             )
-        trainer = Trainer(task, runtime.strategy, seed, phase.jit_compile, phase.gradient_norms)
+        skipper = Skipper(
+            runtime.folder.bad_examples(phase.name),
+            functools.partial(
+                runtime.folder.add_bad_examples, phase.name, worker_number(runtime.strategy)
+            ),
+            alone=not of_several_workers(runtime.strategy),
+        )
+        trainer = Trainer(
+            task, runtime.strategy, seed, phase.jit_compile, phase.gradient_norms, skipper
+        )
         progress = _progress(phase, trainer)
     checkpoints = Checkpoints(
         runtime.folder.own_checkpoints(phase.name),

@@ -7,6 +7,10 @@ import tensorflow as tf
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
 
 
+class RunAgain(Exception):
+    """All processes of the run have to start again, to go on from the last checkpoint."""
+
+
 def passing_failure(error: BaseException, strategy: tf.distribute.Strategy) -> str | None:
     """Returns one sentence if running the same command again mends the failure, None otherwise.
 
@@ -16,6 +20,8 @@ def passing_failure(error: BaseException, strategy: tf.distribute.Strategy) -> s
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return None
     for one in _chain(error):
+        if isinstance(one, RunAgain):
+            return str(one).splitlines()[0]
         if isinstance(one, tf.errors.OpError) and (
             isinstance(one, _LOST) or 'Collective ops is aborted' in one.message
         ):

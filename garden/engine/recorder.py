@@ -1,10 +1,12 @@
 """Writes what happens in a phase to the run folder: metrics as lines, pictures as PNG."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from garden.core.bad_examples import BadExample
 from garden.engine.run_folder import RunFolder
 from garden.figures import png
 
@@ -48,6 +50,13 @@ class Recorder:
                 'what': list(what),
             }
         )
+
+    def skipped(self, bad: Sequence[BadExample]) -> None:
+        """Writes which examples are left out."""
+        for one in bad:
+            self._folder.append_metrics(
+                {'phase': self._phase, 'kind': 'bad_example', **dataclasses.asdict(one)}
+            )
 
     def _write(self, kind: str, step: int, metrics: Mapping[str, float]) -> None:
         # JSON has no NaN: null tells a reader in any language that there was no number.

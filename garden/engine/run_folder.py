@@ -4,6 +4,7 @@ config.gin              the resolved configuration; launches by itself and repro
 operative_config.gin    the bindings that were used, defaults included
 run.json                command, seed, versions, git state, devices, of each launch
 metrics.jsonl           one line per loop and per evaluation
+bad_examples-*.jsonl    examples that could not be used, one file for each process that met any
 summary.json            the final metrics against the targets
 evaluations.jsonl       what processes that only evaluate have found, beside one that trains
 evaluation.json         the last of it, against the targets
@@ -16,6 +17,7 @@ pictures/               what the task drew, and the learning curves, as PNG
 """
 
 import contextlib
+import dataclasses
 import datetime
 import fcntl
 import functools
@@ -33,6 +35,7 @@ from typing import Any
 from etils import epath
 
 import garden
+from garden.core.bad_examples import BadExample
 from garden.core.errors import StorageError, UserError
 
 
@@ -188,17 +191,25 @@ class RunFolder:
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Adds one line to metrics.jsonl."""
-        if not self.write:
-            return
-        try:
-            with self.metrics.open('a') as file:
-                file.write(json.dumps(row) + '\n')
-        except OSError as error:
-            what = 'the checkpoints are untouched' if self.path.exists() else 'the folder is gone'
-            raise StorageError(
-                f'{self.metrics} cannot be written ({error.strerror}); {what}. Mend that, then '
-                'run the same command again.'
-            ) from error
+        if self.write:
+            _append(self.metrics, json.dumps(row) + '\n')
+
+    def add_bad_examples(self, phase: str, worker: int, bad: Sequence[BadExample]) -> None:
+        """Adds the bad examples that this process met; every process has a file of its own."""
+        kind = 'worker' if self.trains else 'evaluation'
+        rows = [{'phase': phase, **dataclasses.asdict(one)} for one in bad]
+        # Each on a new line, also after one that was cut short by a kill.
+        text = ''.join(f'\n{json.dumps(row)}' for row in rows)
+        _append(self.path / f'bad_examples-{kind}-{worker}.jsonl', text)
+
+    def bad_examples(self, phase: str) -> list[BadExample]:
+        """Returns the bad examples that any process met in a phase."""
+        found = []
+        for path in sorted(self.path.glob('bad_examples-*.jsonl')):
+            for row in _rows(path):
+                if row.pop('phase', None) == phase:
+                    found.append(BadExample(**row))
+        return found
 
     def read_summary(self) -> list[dict[str, Any]]:
         """Returns what the summary says of each phase, nothing where there is none."""
@@ -209,15 +220,8 @@ class RunFolder:
 
     def read_metrics(self) -> Iterator[dict[str, Any]]:
         """Yields the rows of metrics.jsonl; a last line cut short by a kill is left out."""
-        if not self.metrics.exists():
-            return
-        for line in self.metrics.read_text().splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            if isinstance(row, dict) and {'phase', 'kind', 'step'} <= row.keys():
-                yield row
+        if self.metrics.exists():
+            yield from (r for r in _rows(self.metrics) if {'phase', 'kind', 'step'} <= r.keys())
 
     def rewind_metrics(self, phase: str, step: int, again: bool = False) -> None:
         """Drops what `phase` did after `step`: it is written anew.
@@ -235,9 +239,32 @@ class RunFolder:
             if row['phase'] != phase
             or row['step'] < step
             or (row['step'] == step and not (again and row['kind'] == 'eval'))
-            or row['kind'] == 'recovery'
+            or row['kind'] in ('recovery', 'bad_example')
         ]
         self.write_text(self.metrics.name, ''.join(json.dumps(row) + '\n' for row in rows))
+
+
+def _append(path: epath.Path, text: str) -> None:
+    try:
+        with path.open('a') as file:
+            file.write(text)
+    except OSError as error:
+        what = 'the checkpoints are untouched' if path.parent.exists() else 'the folder is gone'
+        raise StorageError(
+            f'{path} cannot be written ({error.strerror}); {what}. Mend that, then run the same '
+            'command again.'
+        ) from error
+
+
+def _rows(path: epath.Path) -> Iterator[dict[str, Any]]:
+    """Yields the objects of a file of JSON lines; a line cut short by a kill is left out."""
+    for line in path.read_text().splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(row, dict):
+            yield row
 
 
 def _versions() -> dict[str, str]:

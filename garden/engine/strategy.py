@@ -64,6 +64,11 @@ def of_several_workers(strategy: tf.distribute.Strategy) -> bool:
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
+def worker_number(strategy: tf.distribute.Strategy) -> int:
+    """Returns which of several workers this process is, 0 where there is one."""
+    return strategy.cluster_resolver.task_id if of_several_workers(strategy) else 0
+
+
 def agreed(strategy: tf.distribute.Strategy, flag: bool) -> bool:
     """Returns whether `flag` is set on any worker, the same on all; all must call it together."""
     if not of_several_workers(strategy):

@@ -11,13 +11,15 @@ import tensorflow as tf
 import tf_keras as keras
 
 from garden.core import optim
+from garden.core.bad_examples import FAILURES, Readers
 from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.core.task import Batch, ReplicaStep, Task
 from garden.engine import randomness
+from garden.engine.batches import REPEAT, arrival, endless, gathered, global_size
+from garden.engine.skipping import Skipper
 
 MASK = 'mask'
-_REPEAT = 'Training data goes on without end: add .repeat() in the task or its data loader.'
 
 
 class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
@@ -30,6 +32,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
       jit_compile: whether to compile the replica step with XLA; on CPU it slows down plain
         convolutions and grouped ones beyond use, so it is never the default.
       gradient_norms: whether to report the norm of each optimizer's gradient among the scalars.
+      skipper: keeps the bad examples; None for one that knows none.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         seed: int,
         jit_compile: bool = False,
         gradient_norms: bool = False,
+        skipper: Skipper | None = None,
     ):
         replicas = strategy.num_replicas_in_sync
         on_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
@@ -65,6 +69,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         self.task = task
         self.strategy = strategy
         self.seed = seed
+        self.skipper = skipper or Skipper()
         self.examples_per_step = 0
         self._jit_compile = jit_compile
         names = _norm_names(task) if gradient_norms else {}
@@ -92,24 +97,51 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         """
         step = int(self.global_step.numpy())
         seed = self.seed + (attempt << 32)
-        self.train_dataset = self.strategy.distribute_datasets_from_function(
-            lambda context: _endless(self.task.train_data(Feed.of(context, seed, step)))
-        )
+        self._attempt = attempt
+
+        def make(readers: Readers) -> tf.data.Dataset:
+            return self.strategy.distribute_datasets_from_function(
+                lambda context: endless(self.task.train_data(Feed.of(context, seed, step, readers)))
+            )
+
+        self.train_dataset, self._readers = self.skipper.open(make, step, step)
 
     def open_evaluation_data(self) -> None:
         """Makes the input pipeline of evaluation."""
-        self._eval_dataset = self.strategy.distribute_datasets_from_function(
-            lambda context: self.task.eval_data(Feed.of(context, self.seed))
-        )
+
+        def make(readers: Readers) -> tf.data.Dataset:
+            return self.strategy.distribute_datasets_from_function(
+                lambda context: self.task.eval_data(Feed.of(context, self.seed, 0, readers))
+            )
+
+        step = int(self.global_step.numpy())
+        self._eval_dataset, self._eval_readers = self.skipper.open(make, 0, step)
 
     # Training.
 
     def train(self, num_steps: tf.Tensor) -> dict[str, tf.Tensor] | None:
-        """Takes `num_steps` steps; returns the means of their scalars and the task's gauges."""
-        try:
-            return super().train(num_steps)
-        except tf.errors.OutOfRangeError as error:
-            raise UserError(f'The training data has ended. {_REPEAT}') from error
+        """Takes `num_steps` steps; returns the means of their scalars and the task's gauges.
+
+        Where a bad example is met, the pipeline is opened anew without it, and the rest is taken.
+        """
+        for metric in self._train.values():
+            metric.reset_state()
+        last = int(self.global_step.numpy()) + int(num_steps)
+        while True:
+            change = self._readers.next_change() or last
+            steps = min(last, change) - int(self.global_step.numpy())
+            try:
+                output = super().train(tf.constant(steps, tf.int32))
+            except tf.errors.OutOfRangeError as error:
+                raise UserError(f'The training data has ended. {REPEAT}') from error
+            except FAILURES as error:
+                step = int(self.global_step.numpy())
+                self.skipper.skip(error, self._readers, step, step)
+            else:
+                # A variable of several replicas is no truth value.
+                if int(self.global_step.numpy()) >= last or self._halted.numpy():
+                    return output
+            self.open_training_data(self._attempt)
 
     def create_train_loop_fn(self) -> Callable[[Any, tf.Tensor], None]:
         """Returns the inner loop: Orbit's, but for a look at whether it was told to halt."""
@@ -135,28 +167,32 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         """Ends the running loop after its present step; callable from any thread."""
         self._halted.assign(True)
 
-    def train_loop_begin(self) -> None:
-        """Forgets the scalars of the loop before."""
-        for metric in self._train.values():
-            metric.reset_state()
-
     def train_step(self, iterator: Iterator[Batch]) -> None:
         """Takes one step over all replicas and counts it."""
         batch = next(iterator)
-        self.examples_per_step = _batch_size(batch, self.strategy)
-        step = self.global_step.read_value()
+        self.examples_per_step = global_size(batch, self.strategy)
+        arrived = arrival(batch, self.strategy)
         calls = itertools.count()
 
-        def run(replica_step: ReplicaStep, batch: Batch) -> None:
-            self._run(replica_step, batch, step, next(calls))
+        with self.strategy.scope(), tf.control_dependencies([arrived]):
+            step = self.global_step.read_value()
 
-        with self.strategy.scope():
+            def run(replica_step: ReplicaStep, batch: Batch) -> None:
+                self._run(replica_step, batch, step, next(calls), arrived)
+
             self.task.step(run, batch, step)
             for average in self._averages:
                 average.update(step + 1)
-        self.global_step.assign_add(1)
+            self.global_step.assign_add(1)
 
-    def _run(self, replica_step: ReplicaStep, batch: Batch, step: tf.Tensor, call: int) -> None:
+    def _run(
+        self,
+        replica_step: ReplicaStep,
+        batch: Batch,
+        step: tf.Tensor,
+        call: int,
+        arrived: tf.Operation,
+    ) -> None:
         def on_replica(batch: Batch) -> None:
             seed = randomness.step_seed(self.seed, step, call)
             self._reseed(seed)
@@ -175,7 +211,12 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
 
         if self._jit_compile:
             on_replica = tf.function(on_replica, jit_compile=True)
-        self.strategy.run(on_replica, args=(batch,))
+
+        def once_all_is_here(batch: Batch) -> None:
+            with tf.control_dependencies([arrived]):
+                on_replica(batch)
+
+        self.strategy.run(once_all_is_here, args=(batch,))
 
     def train_loop_end(self) -> dict[str, tf.Tensor]:
         """Returns the means of the loop's scalars and the task's gauges."""
@@ -192,6 +233,16 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
                 stack.enter_context(average.swapped_in())
             yield
 
+    def evaluate(self, num_steps: tf.Tensor) -> dict[str, Any] | None:
+        """Evaluates `num_steps` batches, -1 for all; once more where bad examples are met."""
+        while True:
+            try:
+                return super().evaluate(num_steps)
+            except FAILURES as error:
+                number, step = int(self._eval_batch.numpy()), int(self.global_step.numpy())
+                self.skipper.skip(error, self._eval_readers, number, step)
+            self.open_evaluation_data()
+
     def eval_begin(self) -> None:
         """Forgets the evaluation before."""
         self._eval_batch.assign(0)
@@ -202,8 +253,9 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
     def eval_step(self, iterator: Iterator[Batch]) -> Any:
         """Evaluates one batch on every replica; returns what the evaluators need of it."""
         batch = next(iterator)
-        number = self._eval_batch.read_value()
-        self._eval_batch.assign_add(1)
+        with tf.control_dependencies([arrival(batch, self.strategy)]):
+            number = self._eval_batch.read_value()
+            self._eval_batch.assign_add(1)
         wanted = bool(self._evaluators)
 
         def on_replica(batch: Batch) -> Mapping[str, tf.Tensor]:
@@ -221,20 +273,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
                 return {}
             return {**outputs} if mask is None else {**outputs, MASK: mask}
 
-        return self._gathered(self.strategy.run(on_replica, args=(batch,)))
-
-    def _gathered(self, outputs: Any) -> Any:
-        """Brings the outputs of all replicas, other workers' included, to this host, in order."""
-
-        def gather(value: Any) -> tf.Tensor:
-            local = self.strategy.experimental_local_results(value)
-            if len(local) == self.strategy.num_replicas_in_sync:
-                return tf.concat(local, axis=0)
-            if local[0].dtype == tf.bool:  # Collectives carry numbers only.
-                return tf.cast(self.strategy.gather(tf.cast(value, tf.int32), axis=0), tf.bool)
-            return self.strategy.gather(value, axis=0)
-
-        return tf.nest.map_structure(gather, outputs)
+        return gathered(self.strategy.run(on_replica, args=(batch,)), self.strategy)
 
     def eval_reduce(self, state: Any, step_outputs: Any) -> Any:
         """Hands one batch's outputs, padding removed, to the evaluators."""
@@ -260,16 +299,3 @@ def _norm_names(task: Task) -> dict[int, str]:
     if len(owned) == 1:
         return {id(optimizer): 'gradient_norm' for optimizer in owned.values()}
     return {id(optimizer): f'{name}_gradient_norm' for name, optimizer in owned.items()}
-
-
-def _endless(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    cardinality = int(dataset.cardinality())
-    if cardinality >= 0:
-        raise UserError(f'The training data ends after {cardinality} batches. {_REPEAT}')
-    return dataset
-
-
-def _batch_size(batch: Batch, strategy: tf.distribute.Strategy) -> int:
-    first = tf.nest.flatten(strategy.experimental_local_results(batch)[0])[0]
-    size = first.shape[0] if first.shape.rank else 1
-    return (size or 0) * strategy.num_replicas_in_sync

@@ -21,7 +21,7 @@ def draw(folder: RunFolder, phase: str, targets: Mapping[str, bool]) -> np.ndarr
     """
     panels: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
     for row in folder.read_metrics():
-        if row['phase'] != phase or row['kind'] == 'recovery':
+        if row['phase'] != phase or row['kind'] not in ('train', 'eval'):
             continue
         for name, value in row.items():
             if name in ('phase', 'kind', 'step', *_RATES) or value is None:

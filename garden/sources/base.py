@@ -8,10 +8,12 @@ keys (see `stream.RecordStream`) and fulfils the same contract.
 """
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
+from garden.core.bad_examples import replacements
 from garden.core.errors import UserError, did_you_mean
 from garden.core.feed import Feed, shuffled
 
@@ -32,7 +34,7 @@ class Source(abc.ABC):
         """Returns the number of examples."""
 
     @abc.abstractmethod
-    def load(self, key: tf.Tensor) -> Example:
+    def load(self, key: Any) -> Example:
         """Returns the example that `key` stands for, in graph code without AutoGraph.
 
         Args:
@@ -48,17 +50,19 @@ class Source(abc.ABC):
     def training_keys(self, feed: Feed, batch_size: int, shuffle: bool) -> tf.data.Dataset:
         """Yields (position, key) of this pipeline's part of the run, endlessly from `feed.step` on.
 
+        Where an example of `feed.excluded` would stand, another one does (see `replacements`).
+
         Args:
           feed: the place in the run.
           batch_size: the global batch.
           shuffle: True for another order in each epoch, False for the stored order again and again.
         """
         size = self.checked_length()
+        replaced = _replacement(feed.excluded, size)
 
         def keys(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            if not shuffle:
-                return positions, positions % size
-            return positions, shuffled(positions, size, feed.seed)
+            order = shuffled(positions, size, feed.seed) if shuffle else positions % size
+            return positions, replaced(order)
 
         # A call for each position would cost more than the permutation itself.
         return feed.position_chunks(batch_size).map(keys).unbatch()
@@ -66,15 +70,30 @@ class Source(abc.ABC):
     def evaluation_keys(self, feed: Feed, batch_size: int) -> tf.data.Dataset:
         """Yields (position, key) of this pipeline's part of one pass over all examples.
 
-        The pass is padded to whole global batches. A position of len or more is padding: its key is
-        valid, its example must not be counted.
+        Those of `feed.excluded` are left out. The pass over the `size` examples that remain is
+        padded to whole global batches: a position of `size` or more is padding. Its key is valid,
+        its example must not be counted.
         """
-        size = self.checked_length()
+        size = self.checked_length(feed.excluded)
 
         def key(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return position, tf.minimum(position, tf.constant(size - 1, tf.int64))
+            place = tf.minimum(position, tf.constant(size - 1, tf.int64))
+            return position, _kept(place, feed.excluded)
 
         return feed.evaluation_positions(size, batch_size).map(key)
+
+    def index(self, key: Any) -> tf.Tensor:
+        """Returns the index (int64 scalar) of the example that a key stands for."""
+        return key
+
+    def place(self, index: int) -> str:
+        """Returns where an example is stored, for a message."""
+        return f'example {index} of {self}'
+
+    def blamed(self, error: Exception) -> int | None:
+        """Returns the index of the example that made reading the keys fail; None if none did."""
+        del error
+        return None
 
     def require(self, spec: Spec, reader: str) -> None:
         """Makes sure that the examples have what a data loader needs.
@@ -99,8 +118,8 @@ class Source(abc.ABC):
                 f'{did_you_mean(name, self.features)}'
             )
 
-    def checked_length(self) -> int:
-        """Returns the number of examples.
+    def checked_length(self, excluded: Sequence[int] = ()) -> int:
+        """Returns the number of examples, those excluded not counted.
 
         Raises:
           UserError: if there are none.
@@ -108,7 +127,9 @@ class Source(abc.ABC):
         size = len(self)
         if not size:
             raise UserError(f'{self} holds no examples.')
-        return size
+        if len(excluded) == size:
+            raise UserError(f'{self} holds no good example.')
+        return size - len(excluded)
 
 
 def missing(source: object, where: str, remedy: str, offline_sibling: str | None) -> UserError:
@@ -124,6 +145,28 @@ def missing(source: object, where: str, remedy: str, offline_sibling: str | None
 def alternatives(spec: tf.TensorSpec | Sequence[tf.TensorSpec]) -> Sequence[tf.TensorSpec]:
     """Returns the specifications of which a feature must meet one."""
     return (spec,) if isinstance(spec, tf.TensorSpec) else spec
+
+
+def _replacement(excluded: Sequence[int], size: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function that puts other indices in the place of excluded ones in a vector."""
+    if not excluded:
+        return lambda indices: indices
+    chosen = replacements(excluded, size)
+
+    def replaced(indices: tf.Tensor) -> tf.Tensor:
+        bad = tf.constant(list(chosen), tf.int64)
+        step = tf.constant([instead - index for index, instead in chosen.items()], tf.int64)
+        return indices + tf.reduce_sum(tf.where(indices[:, None] == bad, step, 0), axis=1)
+
+    return replaced
+
+
+def _kept(place: tf.Tensor, excluded: Sequence[int]) -> tf.Tensor:
+    """Returns which example stands at a place of the row without the excluded ones."""
+    if not excluded:
+        return place
+    before = tf.constant([index - n for n, index in enumerate(excluded)], tf.int64)
+    return place + tf.math.count_nonzero(before <= place)
 
 
 def _fits(found: tf.TensorSpec, wanted: tf.TensorSpec) -> bool:

@@ -48,6 +48,10 @@ class ImageFolder(Source):
         _, paths, labels = self._files
         return {'image': tf.io.read_file(tf.gather(paths, key)), 'label': tf.gather(labels, key)}
 
+    def place(self, index: int) -> str:
+        """The path of the picture."""
+        return self._files[1][index].numpy().decode()
+
     def __str__(self) -> str:
         return f'The image folder {self._folder}'
 

@@ -57,16 +57,25 @@ class Arrays(Source):
         return f'sources.arrays ({", ".join(self._tensors)})'
 
 
-def cached(source: Source) -> Source:
+def cached(source: Source, excluded: tuple[int, ...] = ()) -> Source:
     """Reads a source once and returns its examples, as they are stored, from memory.
 
-    The features must have one shape for all examples; encoded pictures, being strings, do.
+    The features must have one shape for all examples; encoded pictures, being strings, do. In the
+    place of an excluded example stands the one that replaces it.
     """
     if isinstance(source, Arrays):
         return source
-    everything = source.evaluation_keys(Feed(), batch_size=1).map(
-        lambda position, key: dict(source.load(key)), num_parallel_calls=tf.data.AUTOTUNE
-    )
     with tf.device('CPU'):
-        arrays = everything.batch(source.checked_length()).get_single_element()
+        arrays = (
+            stored(source, excluded)
+            .map(lambda _, key: dict(source.load(key)), num_parallel_calls=tf.data.AUTOTUNE)
+            .batch(source.checked_length())
+            .get_single_element()
+        )
     return Arrays(arrays, source.class_names)
+
+
+def stored(source: Source, excluded: tuple[int, ...] = ()) -> tf.data.Dataset:
+    """Yields (position, key) of all examples in the order in which they are stored."""
+    keys = source.training_keys(Feed(excluded=excluded), batch_size=1, shuffle=False)
+    return keys.take(source.checked_length())

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import os
 import struct
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -58,6 +59,12 @@ class IndexedRecords(Source):
         path = tf.gather(paths, tf.gather(shards, key))
         return {'record': read_record(path, tf.gather(offsets, key))}
 
+    def place(self, index: int) -> str:
+        """The file and the byte at which the record begins."""
+        paths, shards, offsets = self._index
+        path = paths[int(shards[index])].numpy().decode()
+        return f'{path}, record at byte {int(offsets[index])}'
+
     def __str__(self) -> str:
         return f'The TFRecords {self._shards[0].path}, ...'
 
@@ -65,7 +72,7 @@ class IndexedRecords(Source):
     def _index(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The path of each shard; of each record its shard's number and its first byte."""
         with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
-            offsets = list(pool.map(_counted, self._shards))
+            offsets = list(pool.map(shard_offsets, self._shards))
         shards = np.repeat(np.arange(len(offsets)), [len(one) for one in offsets])
         with tf.init_scope(), tf.device('CPU'):
             return (
@@ -81,12 +88,19 @@ def read_record(path: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
     Raises:
       tf.errors.InvalidArgumentError: if the record is damaged; the message names file and offset.
     """
+    record = or_nothing(records_from(path, offset).take(1)).get_single_element()
+    return intact(record, 'damaged or empty', 'in', path, 'at byte', offset)
+
+
+def records_from(path: tf.Tensor, offset: tf.Tensor, read_buffer: int = 0) -> tf.data.Dataset:
+    """Returns the records of a TFRecord file from the one on that begins at a byte."""
     rest_of_file = tf.raw_ops.TFRecordDatasetV2(
-        filenames=path[None], compression_type='', buffer_size=0, byte_offsets=offset[None]
+        filenames=path[None],
+        compression_type='',
+        buffer_size=read_buffer,
+        byte_offsets=offset[None],
     )
-    records = tf.data.experimental.from_variant(rest_of_file, tf.TensorSpec([], tf.string))
-    record = or_nothing(records.take(1)).get_single_element()
-    return intact(record, 'Damaged or empty record in', path, 'at byte', offset)
+    return tf.data.experimental.from_variant(rest_of_file, tf.TensorSpec([], tf.string))
 
 
 def or_nothing(records: tf.data.Dataset, count: int | tf.Tensor = 1) -> tf.data.Dataset:
@@ -100,7 +114,7 @@ def or_nothing(records: tf.data.Dataset, count: int | tf.Tensor = 1) -> tf.data.
 
 
 def intact(record: tf.Tensor, *complaint: str | tf.Tensor) -> tf.Tensor:
-    """Returns the record; an empty one is an error with this message."""
+    """Returns the record; an empty one is an error with this message: what, 'in', and where."""
     # The raw op: those of tf.debugging add a conditional, which each record would pay for.
     check = tf.raw_ops.Assert(condition=tf.not_equal(record, ''), data=complaint)
     with tf.control_dependencies([check]):
@@ -108,11 +122,14 @@ def intact(record: tf.Tensor, *complaint: str | tf.Tensor) -> tf.Tensor:
 
 
 def record_offsets(path: str) -> np.ndarray:
-    """Returns the byte at which each record of a local TFRecord file begins, int64[records].
+    """Returns the byte at which each record of a TFRecord file begins, int64[records].
 
     Raises:
-      UserError: if the file ends within a record, which is where its copy or its writer stopped.
+      UserError: if the file ends within a record, which is where its copy or its writer stopped, or
+        where a length is damaged.
     """
+    if '://' in path:
+        return _remote_offsets(path)
     status = os.stat(path)
     key = np.array([status.st_size, status.st_mtime_ns], np.int64)
     places = (_beside(path), _in_cache(path))
@@ -123,7 +140,7 @@ def record_offsets(path: str) -> np.ndarray:
             continue
         if stored[:2].tolist() == key.tolist():
             return stored[2:]
-    offsets = _scan(path, status.st_size)
+    offsets = _scan(path, path, status.st_size)
     for place in places:
         if _stored(place, np.concatenate([key, offsets])):
             break
@@ -136,8 +153,21 @@ def cache_folder() -> Path:
     return Path(home, 'garden')
 
 
-def _counted(shard: Shard) -> np.ndarray:
-    """Returns the offsets of the records of a shard that count."""
+@functools.lru_cache
+def _remote_offsets(path: str) -> np.ndarray:
+    """Finds the records in a copy, for reading their lengths alone would be a request for each."""
+    with tempfile.TemporaryDirectory(prefix='garden-') as folder:
+        copy = os.path.join(folder, 'records')
+        tf.io.gfile.copy(path, copy)
+        return _scan(copy, path, os.path.getsize(copy))
+
+
+def shard_offsets(shard: Shard) -> np.ndarray:
+    """Returns the offsets of the records of a shard that count.
+
+    Raises:
+      UserError: if the file cannot be read, or holds fewer records.
+    """
     try:
         offsets = record_offsets(shard.path)
     except OSError as error:
@@ -151,8 +181,8 @@ def _counted(shard: Shard) -> np.ndarray:
     return offsets[shard.skip : end]
 
 
-def _scan(path: str, size: int) -> np.ndarray:
-    """Walks over the lengths of a file's records."""
+def _scan(path: str, name: str, size: int) -> np.ndarray:
+    """Walks over the lengths of the records of a file that goes by `name`."""
     offsets = []
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -166,7 +196,7 @@ def _scan(path: str, size: int) -> np.ndarray:
         os.close(descriptor)
     if position != size:
         raise UserError(
-            f'{path} is not a whole TFRecord file: the record at byte {offsets[-1]} runs past its '
+            f'{name} is not a whole TFRecord file: the record at byte {offsets[-1]} runs past its '
             f'end at {size}. Copy or prepare it anew.'
         )
     return np.array(offsets, np.int64)

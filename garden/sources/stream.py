@@ -11,26 +11,39 @@ windows of records, by (seed, epoch, lane, window).
 import concurrent.futures
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import json
 import logging
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
+from garden.core.bad_examples import text_of
 from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.sources.base import Example, Source
-from garden.sources.records import Shard, cache_folder, intact, or_nothing
+from garden.sources.records import (
+    Shard,
+    cache_folder,
+    intact,
+    or_nothing,
+    record_offsets,
+    records_from,
+)
+from garden.sources.row import Piece, as_tensors, pieces
+
+Key = Mapping[str, tf.Tensor]
 
 _READ_BUFFER = 1 << 20
 _READERS = 16
 
 
 class RecordStream(Source):
-    """The records of TFRecord files, read in order. The feature and the key is 'record' (bytes).
+    """The records of TFRecord files, read in order. The feature is 'record' (bytes).
+
+    A key is the record itself, with its 'index' in the row of all records.
 
     Args:
       shards: the files; each length must be known.
@@ -50,14 +63,30 @@ class RecordStream(Source):
     def __len__(self) -> int:
         return sum(shard.length or 0 for shard in self._shards)
 
-    def load(self, key: tf.Tensor) -> Example:
-        """See the base class; the key is the record."""
-        return {'record': key}
+    def load(self, key: Key) -> Example:
+        """See the base class."""
+        return {'record': key['record']}
+
+    def index(self, key: Key) -> tf.Tensor:
+        """See the base class."""
+        return key['index']
+
+    def place(self, index: int) -> str:
+        """The number of the record in its file, and the file."""
+        row = pieces(self._shards, (), replace=False)
+        one = next(p for p in row if p.first <= index < p.first + p.length)
+        return f'record number {one.number + index - one.first} of {one.path}'
+
+    def blamed(self, error: Exception) -> int | None:
+        """See the base class."""
+        named = re.search(r'\[index\] \[(\d+)\]', text_of(error))
+        return int(named[1]) if named else None
 
     def training_keys(self, feed: Feed, batch_size: int, shuffle: bool) -> tf.data.Dataset:
-        """See the base class; the key is the record."""
+        """See the base class."""
         lanes = self._lane_count(feed, batch_size)
         size = self.checked_length()
+        row = as_tensors(pieces(self._shards, feed.excluded, replace=True))
 
         def of_lane(lane: tf.Tensor) -> tf.data.Dataset:
             places = _Places(lane, lanes, batch_size, size)
@@ -67,8 +96,8 @@ class RecordStream(Source):
                 begin, end = places.stretch(epoch)
                 done = tf.where(epoch == first_epoch, read, 0)
                 if not shuffle:
-                    return self._records(begin + done, end)
-                return self._permuted(begin, end, done, (feed.seed, epoch, lane))
+                    return _records(row, begin + done, end)
+                return self._permuted(row, begin, end, done, (feed.seed, epoch, lane))
 
             return tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(of_epoch)
 
@@ -76,16 +105,17 @@ class RecordStream(Source):
         return tf.data.Dataset.zip(feed.positions(batch_size), records)
 
     def evaluation_keys(self, feed: Feed, batch_size: int) -> tf.data.Dataset:
-        """See the base class; the key is the record."""
+        """See the base class."""
         lanes = self._lane_count(feed, batch_size)
-        size = self.checked_length()
+        size = self.checked_length(feed.excluded)
+        row = as_tensors(pieces(self._shards, feed.excluded, replace=False))
         positions = feed.evaluation_positions(size, batch_size)
         places_each = -(-size // batch_size) * (batch_size // lanes)
 
         def of_lane(lane: tf.Tensor) -> tf.data.Dataset:
             begin, end = _Places(lane, lanes, batch_size, size).stretch(tf.constant(0, tf.int64))
-            padding = self._records(tf.constant(0, tf.int64), tf.constant(1, tf.int64)).repeat()
-            return self._records(begin, end).concatenate(padding).take(places_each)
+            padding = _records(row, tf.constant(0, tf.int64), tf.constant(1, tf.int64)).repeat()
+            return _records(row, begin, end).concatenate(padding).take(places_each)
 
         records = self._side_by_side(of_lane, feed, batch_size, lanes)
         return tf.data.Dataset.zip(positions, records)
@@ -120,44 +150,22 @@ class RecordStream(Source):
             deterministic=True,
         )
 
-    @functools.cached_property
-    def _table(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """The path, the skipped and the counted records of each shard."""
-        with tf.init_scope(), tf.device('CPU'):
-            return (
-                tf.constant([shard.path for shard in self._shards]),
-                tf.constant([shard.skip for shard in self._shards], tf.int64),
-                tf.constant([shard.length for shard in self._shards], tf.int64),
-            )
-
-    def _records(
-        self, begin: tf.Tensor, end: tf.Tensor, order: tf.Tensor | None = None
-    ) -> tf.data.Dataset:
-        """Yields the records `begin` to `end` of the row of shards; others are not opened."""
-        paths, skips, lengths = self._table
-        if order is not None:
-            paths, skips, lengths = (tf.gather(t, order) for t in (paths, skips, lengths))
-        last = tf.cumsum(lengths)
-        first = last - lengths
-        skip = tf.clip_by_value(begin - first, 0, lengths)
-        take = tf.clip_by_value(end - first, 0, lengths) - skip
-        parts = tf.where(take > 0)[:, 0]
-        table = tuple(tf.gather(t, parts) for t in (paths, skips + skip, take))
-        return tf.data.Dataset.from_tensor_slices(table).flat_map(_part)
-
     def _permuted(
-        self, begin: tf.Tensor, end: tf.Tensor, done: tf.Tensor, key: tuple
+        self, row: Piece, begin: tf.Tensor, end: tf.Tensor, done: tf.Tensor, key: tuple
     ) -> tf.data.Dataset:
         """Yields a stretch of an epoch in permuted windows, without its first `done` records."""
         seed, epoch, lane = key
-        shards = tf.range(len(self._shards), dtype=tf.int64)
-        order = _permutation(shards, _fold((seed, epoch)))
+        drawn = tf.random.stateless_uniform([len(self._shards)], _fold((seed, epoch)))
+        # Stable: the pieces of a shard stay together, in their order.
+        order = tf.argsort(tf.gather(drawn, row.shard), stable=True)
+        shuffled_row = Piece(*(tf.gather(column, order) for column in row))
         window = self._window
-        windows = self._records(begin + done // window * window, end, order).batch(window)
+        windows = _records(shuffled_row, begin + done // window * window, end).batch(window)
 
-        def permute(number: tf.Tensor, records: tf.Tensor) -> tf.Tensor:
-            places = tf.range(tf.size(records, tf.int64))
-            return tf.gather(records, _permutation(places, _fold((seed, epoch, lane, number))))
+        def permute(number: tf.Tensor, records: Key) -> Key:
+            places = tf.range(tf.size(records['index'], tf.int64))
+            order = _permutation(places, _fold((seed, epoch, lane, number)))
+            return {name: tf.gather(column, order) for name, column in records.items()}
 
         permuted = windows.enumerate(done // window).map(permute).unbatch()
         return permuted.skip(done % window)
@@ -191,11 +199,8 @@ def _count(path: str) -> int:
     try:
         records = tf.data.TFRecordDataset(path, buffer_size=_READ_BUFFER)
         return int(records.reduce(tf.constant(0, tf.int64), lambda number, _: number + 1))
-    except tf.errors.DataLossError as error:
-        raise UserError(
-            f'{path} is not a whole TFRecord file ({error.message.split(" [")[0]}): copy or '
-            'prepare it anew.'
-        ) from error
+    except tf.errors.DataLossError:  # A record is damaged; maybe the lengths are not.
+        return len(record_offsets(path))
 
 
 class _Places:
@@ -229,14 +234,35 @@ class _Places:
         return end - counts[-1], end
 
 
-def _part(path: tf.Tensor, skip: tf.Tensor, take: tf.Tensor) -> tf.data.Dataset:
-    """Reads `take` records of a file after skipping some; a failure names the record."""
-    stored = tf.data.TFRecordDataset(path, buffer_size=_READ_BUFFER).skip(skip).take(take)
+def _records(row: Piece, begin: tf.Tensor, end: tf.Tensor) -> tf.data.Dataset:
+    """Yields the keys of the records `begin` to `end` of a row; other files are not opened."""
+    last = tf.cumsum(row.length)
+    first = last - row.length
+    begins = tf.clip_by_value(begin - first, 0, row.length)
+    length = tf.clip_by_value(end - first, 0, row.length) - begins
+    stretch = row._replace(
+        skip=row.skip + begins,
+        length=length,
+        number=row.number + begins,
+        first=row.first + begins,
+    )
+    read = tf.where(length > 0)[:, 0]
+    columns = Piece(*(tf.gather(column, read) for column in stretch))
+    return tf.data.Dataset.from_tensor_slices(columns).flat_map(_read)
 
-    def checked(number: tf.Tensor, record: tf.Tensor) -> tf.Tensor:
-        return intact(record, 'Damaged, empty or missing: record number', number, 'of', path)
 
-    return or_nothing(stored, take).enumerate(skip).map(checked)
+def _read(piece: Piece) -> tf.data.Dataset:
+    """Yields the keys of a piece; a failure names the record."""
+    records = records_from(piece.path, piece.offset, _READ_BUFFER)
+    records = records.skip(piece.skip).take(piece.length)
+
+    def checked(number: tf.Tensor, record: tf.Tensor) -> Key:
+        where = ('record number', piece.number + number, 'of', piece.path)
+        index = piece.first + number
+        record = intact(record, 'damaged, empty or missing', 'in', *where, 'index', index)
+        return {'index': index, 'record': record}
+
+    return or_nothing(records, piece.length).enumerate().map(checked)
 
 
 def _fold(numbers: tuple) -> tf.Tensor:

@@ -4,6 +4,7 @@ import abc
 import functools
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -36,9 +37,21 @@ class RecordSource(Source):
     def __len__(self) -> int:
         return len(self.records)
 
-    def load(self, key: tf.Tensor) -> Example:
+    def load(self, key: Any) -> Example:
         """See the base class."""
         return self.parse(self.records.load(key)['record'])
+
+    def index(self, key: Any) -> tf.Tensor:
+        """See the base class."""
+        return self.records.index(key)
+
+    def place(self, index: int) -> str:
+        """The file, and where in it the record is."""
+        return self.records.place(index)
+
+    def blamed(self, error: Exception) -> int | None:
+        """See the base class."""
+        return self.records.blamed(error)
 
     def training_keys(self, feed: Feed, batch_size: int, shuffle: bool) -> tf.data.Dataset:
         """See the base class."""

@@ -149,19 +149,6 @@ def test_a_cache_changes_nothing_but_the_reading():
     assert_equal(read(plain, 5, seed=1), read(cached, 5, seed=1))
 
 
-def test_a_relaxed_order_still_covers_everything():
-    batches = read(Numbers(numbers(), 8, training=False, deterministic=False))
-    assert sorted(np.concatenate([b['number'][b['mask']] for b in batches])) == list(range(SIZE))
-
-
-def test_a_peek_is_the_beginning_of_the_step():
-    loader = Numbers(numbers(), 8, training=True)
-    batch = read(loader, 1, seed=3, step=2)[0]
-    peek = loader.peek(5, seed=3, step=2)
-    for name in batch:
-        np.testing.assert_array_equal(peek[name], batch[name][:5])
-
-
 class Nowhere(Source):
     """A source whose data are missing."""
 
