@@ -93,6 +93,7 @@ class Output:
         found = read_manifest(self._manifest) if self._manifest.exists() else None
         if found is None or any(not self._whole(shard) for shard in found.shards):
             return None
+        shutil.rmtree(self.work, ignore_errors=True)  # A kill may have come before this.
         return found
 
     @contextlib.contextmanager
@@ -115,7 +116,7 @@ class Output:
                 raise UserError(f'{self.folder}: another process is at {self.split}.') from error
             self._begin(plan)
             yield
-            shutil.rmtree(self.work)
+            shutil.rmtree(self.work, ignore_errors=True)
 
     def done(self, name: str) -> Shard | None:
         """Returns the facts of a shard that is in place, None if it is not."""
@@ -141,9 +142,10 @@ class Output:
         Raises:
           StorageError: if it cannot be written.
         """
-        others = (m for m in manifests(self.folder) if m.split != self.split)
+        others = [other for other in manifests(self.folder) if other.split != self.split]
+        splits = sorted([*others, manifest], key=lambda one: one.split)
         with _storage(self.folder), tempfile.TemporaryDirectory(dir=self.work) as made:
-            _describe(Path(made), preparer, [*others, manifest])
+            _describe(Path(made), preparer, splits)
             for path in Path(made).iterdir():
                 if '.tfrecord-' not in path.name:
                     os.replace(path, self.folder / path.name)

@@ -4,7 +4,6 @@ import io
 import tarfile
 
 import numpy as np
-import pytest
 from PIL import Image
 
 CLASSES = ('n01440764', 'n01443537', 'n01484850')  # The first three of ImageNet.
@@ -60,9 +59,3 @@ def archive_of_archives(files):
         wnid, base = name.split('/')
         groups.setdefault(wnid, {})[base] = data
     return archive({f'{wnid}.tar': archive(group) for wnid, group in groups.items()})
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """An ImageNet with 18 training pictures in class folders."""
-    return in_folder(tmp_path / 'source', {f'train/{n}': d for n, d in train_files().items()})

@@ -55,12 +55,14 @@ def main(argv: Sequence[str]) -> int:
     missing = [name for name, value in settings.items() if value is inspect.Parameter.empty]
     if missing:
         raise UserError(f'--{missing[0]} is missing. --help lists the flags.')
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _prepare(console, registry.get('preparers', kind)(**settings), kind, args)
     except KeyboardInterrupt:
         console.print('Interrupted. Run the same command to go on.')
         return STATUS_INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return STATUS_DONE
 
 
@@ -152,6 +154,9 @@ def _write(
         console.print(f'{planned.split}: {name} is {what}, and kept as it is', markup=False)
     if len(remarks) > _REMARKS:
         console.print(f'{planned.split}: ... {len(remarks) - _REMARKS:,} more are in the manifest')
+    left_out = sum(len(shard.left_out) for shard in made.shards)
+    if left_out:
+        console.print(f'{planned.split}: {left_out:,} files were left out')
     size = sum(shard.size for shard in made.shards)
     console.print(
         f'{planned.split}: {made.examples:,} examples, {size / 1e9:,.3f} GB, '
