@@ -64,7 +64,6 @@ def write(
             output.place(made)
         return made, False
 
-    done: dict[str, Shard] = {}
     with output.begun(plan):
         output.require_space(plan)
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
@@ -72,7 +71,6 @@ def write(
             try:
                 for one in concurrent.futures.as_completed(waiting):
                     shard, before = one.result()
-                    done[shard.name] = shard
                     watcher.written(shard, before)
                     for name, why in shard.left_out:
                         watcher.refused(name, why)
@@ -80,7 +78,7 @@ def write(
                 stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
-        shards = [done[name] for name in plan.shards]
+        shards = [one.result()[0] for one in waiting]
         bad = sum(len(shard.left_out) for shard in shards)
         if bad and not skip_bad:
             raise UserError(
