@@ -36,7 +36,8 @@ MAY_IMPORT = {
     'tasks': {'core', 'ops', 'losses', 'evaluators', 'figures'},
     'engine': {'engine', 'core', 'figures'},
     'report': {'report', 'engine', 'core', 'figures'},
-    'cli': {'cli', 'report', 'engine', 'core', 'figures'},
+    'prepare': {'prepare', 'core'},
+    'cli': {'cli', 'prepare', 'report', 'engine', 'core', 'figures'},
 }
 
 

@@ -27,6 +27,7 @@ KINDS = (
     'schedules',
     'evaluators',
     'converters',
+    'preparers',
 )
 ENTRY_POINT_GROUP = 'garden.systems'
 

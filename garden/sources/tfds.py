@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from garden.core import registry
 from garden.core.errors import UserError, did_you_mean
 from garden.core.registry import register
 from garden.sources import builders
@@ -151,6 +152,11 @@ class TFDS(RecordSource):
             f".download_and_prepare({config})'"
         )
         remedy += f', where DIR is the manual_dir: {" ".join(manual.split())}' if manual else '.'
+        if self._name in registry.names('preparers'):
+            remedy = (
+                f'Prepare it with: python launch.py prepare {self._name} '
+                f'--source=FOLDER --output={self._data_dir}; --help says what FOLDER holds.'
+            )
         return missing(self, self._data_dir, remedy, self._offline_sibling)
 
 

@@ -195,7 +195,7 @@ def test_mistakes_that_show_later(within, arguments, parts):
 
 def test_a_missing_data_set_names_command_and_sibling(within):
     done = within('--experiment=regnety_200mf', '--gin=batch_size = 8')
-    refused(done, 'imagenet2012', 'is not prepared', 'download_and_prepare', 'regnety_mini')
+    refused(done, 'imagenet2012', 'is not prepared', 'prepare imagenet2012', 'regnety_mini')
 
 
 def test_debug_shows_the_traceback(launch):

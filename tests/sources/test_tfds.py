@@ -130,12 +130,17 @@ def test_a_data_set_that_is_not_prepared_is_one_line_that_says_what_to_do(tmp_pa
     for part in (
         'imagenet2012 (split train) is not prepared',
         f'nothing found in {tmp_path}',
-        f'tfds.builder("imagenet2012", data_dir="{tmp_path}").download_and_prepare(',
-        'manual_dir="DIR"',
-        'ILSVRC2012_img_train.tar',
+        f'launch.py prepare imagenet2012 --source=FOLDER --output={tmp_path};',
         '--experiment=toy_mini',
     ):
         assert part in said
+
+
+def test_a_data_set_that_tfds_prepares_by_hand_says_what_tfds_wants(tmp_path):
+    with pytest.raises(UserError) as error:
+        len(TFDS('imagenet2012_real', 'validation', str(tmp_path)))
+    for part in ('.download_and_prepare(', 'manual_dir="DIR"', 'ILSVRC2012_img_val.tar'):
+        assert part in str(error.value)
 
 
 def test_a_data_set_without_manual_download_needs_no_folder_for_it(tmp_path):
