@@ -36,7 +36,8 @@ MAY_IMPORT = {
     'tasks': {'core', 'ops', 'losses', 'evaluators', 'figures'},
     'engine': {'engine', 'core', 'figures'},
     'report': {'report', 'engine', 'core', 'figures'},
-    'cli': {'cli', 'report', 'engine', 'core', 'figures'},
+    'convert': {'convert', 'core'},
+    'cli': {'cli', 'report', 'convert', 'engine', 'core', 'figures'},
 }
 
 
