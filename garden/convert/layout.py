@@ -1,7 +1,7 @@
 """Fills a model with the weights of another project, by a table of names.
 
-A converter is such a table for one model: `@register('converters', NAME_OF_THE_MODEL)` on a function
-that returns a `Layout` for each project whose files it reads.
+A converter is such a table for one model: a function registered as `converters.<model>`, which
+returns a `Layout` for each project whose files it reads.
 """
 
 import collections
@@ -196,8 +196,8 @@ def _check(
         return
     if not wrong:
         raise UserError(
-            f'{extra[0]} has no counterpart in the model{_more(extra)}: these weights are of another '
-            f'model.{did_you_mean(extra[0], known, 1)}'
+            f'{extra[0]} has no counterpart in the model{_more(extra)}: these weights are of '
+            f'another model.{did_you_mean(extra[0], known, 1)}'
         )
     first = f'{next(iter(wrong.values()))}'
     layers = {name.rpartition('.')[0] for name in wrong}

@@ -18,7 +18,7 @@ import numpy as np
 
 from garden.core.errors import UserError
 
-_LEGACY_MAGIC = 0x1950A86A20F9469CFC10
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _DTYPES = {
     'DoubleStorage': np.float64,
     'FloatStorage': np.float32,
@@ -40,7 +40,7 @@ class Storage(NamedTuple):
     """
 
     dtype: np.dtype
-    count: int
+    length: int
     read: Callable[[], bytes]
 
 
@@ -63,8 +63,8 @@ class Tensor(NamedTuple):
         spans = [(n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True)]
         last = self.offset + sum(spans)
         inside = min((self.offset, *self.shape, *self.strides), default=0) >= 0
-        whole = len(data) == self.storage.count * self.storage.dtype.itemsize
-        if not inside or not whole or (size and max(size, last + 1) > self.storage.count):
+        whole = len(data) == self.storage.length * self.storage.dtype.itemsize
+        if not inside or not whole or (size and max(size, last + 1) > self.storage.length):
             raise ValueError('a tensor is larger than its data')
         flat = np.frombuffer(data, self.storage.dtype)
         if not size:
@@ -74,7 +74,7 @@ class Tensor(NamedTuple):
 
 
 def load(path: str) -> Any:
-    """Returns the dictionaries, lists, numbers and texts of a file, with a `Tensor` for each tensor.
+    """Returns what a file holds: dictionaries, lists, numbers, texts, a `Tensor` for each tensor.
 
     Raises:
       UserError: if the file is damaged, of another kind, or would call anything but what builds
@@ -92,8 +92,8 @@ def damaged(path: str, error: Exception) -> UserError:
     """Returns what to say of a file that cannot be read to its end."""
     reason = str(error).splitlines()[0].rstrip('.') if str(error) else type(error).__name__
     return UserError(
-        f'{path} is cut short, damaged, or no file of weights ({reason}). Fetch it again and compare '
-        'its size or checksum with the published one.'
+        f'{path} is cut short, damaged, or no file of weights ({reason}). Fetch it again and '
+        'compare its size or checksum with the published one.'
     )
 
 

@@ -19,11 +19,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 # Declares operators of detection, which builds of torchvision without them cannot.
 sys.modules['torchvision._meta_registrations'] = types.ModuleType('_meta_registrations')
 
-import seeded
-import timm
-import torchvision
-from pycls.core import config as pycls_config
-from pycls.models.regnet import RegNet
+import seeded  # noqa: E402
+import timm  # noqa: E402
+import torchvision  # noqa: E402
+from pycls.core import config as pycls_config  # noqa: E402
+from pycls.models.regnet import RegNet  # noqa: E402
 
 # The designs of pycls's configurations: depth, w_0, w_a, w_m, group width.
 PYCLS = {

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
         f'{args.weights}: {len(filled.used)} of {len(tensors)} tensors, named as in '
         f'{filled.layout}, are all {len(filled.used)} variables of {args.model}'
         + (f' but {", ".join(filled.kept)}' if filled.kept else '')
-        + f'.\n{args.checkpoint} is written; start from it with --init_checkpoint={args.checkpoint}.'
+        + f'.\nIt is written: start from it with --init_checkpoint={args.checkpoint}.'
     )
     return 0
 
