@@ -227,7 +227,7 @@ def warm_start(
         part = tf.train.Checkpoint(**{attribute: getattr(task, attribute)})
         with strategy.scope():
             try:
-                status = tf.train.Checkpoint(task=part).restore(source)
+                status = tf.train.Checkpoint(task=part).read(source)
                 status.assert_existing_objects_matched()
             except (AssertionError, ValueError) as error:
                 raise UserError(
