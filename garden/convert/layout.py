@@ -4,7 +4,6 @@ A converter is such a table for one model: a function registered as `converters.
 returns a `Layout` for each project whose files it reads.
 """
 
-import collections
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -104,6 +103,8 @@ def fill(
     variables = names(model)
     kept = _below(variables, leave_out)
     sources = {name: chosen.tensor_name(name) for name in variables}
+    if len({*sources.values()}) < len(sources):
+        raise ValueError(f'The layout {layout} gives one tensor to two variables.')
     _check(chosen, variables, sources, tensors, kept)
     used = [name for name in variables if name not in kept]
     for name in used:
@@ -178,39 +179,32 @@ def _check(
     """Raises an error that names the first thing that does not fit, and how much does not."""
     known = {*sources.values()}
     extra = [n for n in tensors if n not in known and not re.search(layout.ignored, n)]
-    twice = [n for n, count in collections.Counter(sources.values()).items() if count > 1]
-    if twice:
-        raise ValueError(f'The layout gives {twice[0]} to two variables.')
     wrong: dict[str, str] = {}
-    for name, variable in variables.items():
-        source = sources[name]
-        if name in kept:
-            continue
+    for name in (n for n in variables if n not in kept):
+        source, shape = sources[name], tuple(variables[name].shape)
         if source not in tensors:
             wrong[name] = f'{source} is missing.{did_you_mean(source, extra, 1)}'
             continue
-        shape = layout.value(name, np.broadcast_to(np.int8(0), tensors[source].shape)).shape
-        if shape != tuple(variable.shape):
-            wrong[name] = f'{source} is {_text(shape)} and {name} {_text(variable.shape)}.'
-    if not wrong and not extra:
-        return
-    if not wrong:
+        found = layout.value(name, np.broadcast_to(np.int8(0), tensors[source].shape)).shape
+        if found != shape:
+            wrong[name] = f'{source} is {_text(found)} and {name} {_text(shape)}.'
+    layers = {name.rpartition('.')[0] for name in wrong}
+    first = next(iter(wrong.values()), '')
+    if len(layers) == 1 and not extra:
+        raise UserError(
+            f'{first} All else fits: give the model the same size there (num_classes, say), or '
+            f'--leave_out={layers.pop()} to keep its own initial values.'
+        )
+    if wrong:
+        raise UserError(
+            f'These weights are of another model: {first}{_more([*wrong, *extra])} Check the '
+            'variant, its width_rounding and the file.'
+        )
+    if extra:
         raise UserError(
             f'{extra[0]} has no counterpart in the model{_more(extra)}: these weights are of '
             f'another model.{did_you_mean(extra[0], known, 1)}'
         )
-    first = f'{next(iter(wrong.values()))}'
-    layers = {name.rpartition('.')[0] for name in wrong}
-    if len(layers) == 1 and not extra:
-        (layer,) = layers
-        raise UserError(
-            f'{first} All else fits: give the model the same size there (num_classes, say), or '
-            f'--leave_out={layer} to keep its own initial values.'
-        )
-    raise UserError(
-        f'These weights are of another model: {first}{_more([*wrong, *extra])} Check the variant, '
-        'its width_rounding and the file.'
-    )
 
 
 def _text(shape: Sequence[int]) -> str:

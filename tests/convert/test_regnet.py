@@ -109,7 +109,7 @@ def test_converted_weights_give_the_logits_of_the_original(case, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('case', CASES, ids='-'.join)
+@pytest.mark.parametrize('case', [c for c in CASES if c[0] == 'timm'], ids='-'.join)
 def test_an_exported_model_gives_the_logits_of_the_original(case, tmp_path):
     export(converted(case, tmp_path), tmp_path / 'export')
     exported = tf.saved_model.load(str(tmp_path / 'export'))
