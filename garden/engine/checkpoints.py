@@ -227,14 +227,13 @@ def warm_start(
         part = tf.train.Checkpoint(**{attribute: getattr(task, attribute)})
         with strategy.scope():
             try:
-                status = tf.train.Checkpoint(task=part).read(source)
+                status = tf.train.Checkpoint(task=part).read(source).expect_partial()
                 status.assert_existing_objects_matched()
-            except (AssertionError, ValueError) as error:
+            except (AssertionError, ValueError, *_UNREADABLE) as error:
                 raise UserError(
                     f'{setting}: {attribute!r} of {type(task).__name__} cannot be filled '
                     f'from {source}: {_mismatch(error)}.'
                 ) from error
-            status.expect_partial()
 
 
 def step_of(path: str) -> int:
@@ -281,7 +280,7 @@ def tidy(directory: epath.Path) -> None:
         )
 
 
-def _mismatch(error: AssertionError | ValueError) -> str:
+def _mismatch(error: Exception) -> str:
     """Returns the gist of TensorFlow's complaint: variables without a value, or other shapes."""
     names = dict.fromkeys(re.findall(r"Variable '([^':]+)", str(error)))
     if isinstance(error, AssertionError) and names:

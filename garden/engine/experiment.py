@@ -13,11 +13,12 @@ import gin
 import tensorflow as tf
 import tf_keras as keras
 from absl import logging
+from etils import epath
 
 from garden.core.errors import UserError, did_you_mean
 from garden.core.task import Task
 from garden.engine import randomness
-from garden.engine.checkpoints import Checkpoints, warm_start
+from garden.engine.checkpoints import Checkpoints, complete, warm_start
 from garden.engine.controller import Controller, Metrics, Observer
 from garden.engine.interruption import Interrupted, Interruption
 from garden.engine.progress import Progress
@@ -381,9 +382,8 @@ def _start_from(path: str | None, trainer: Trainer) -> None:
     """Gives all networks of the task their weights from a checkpoint, or the last in a folder."""
     if path is None:
         return
-    found = tf.io.gfile.glob(f'{path}.index')
-    source = path if found else tf.train.latest_checkpoint(path)
-    if source is None:
+    found = [path] if tf.io.gfile.exists(f'{path}.index') else complete(epath.Path(path))
+    if not found:
         raise UserError(
             f'--init_checkpoint={path} is no checkpoint, nor a folder that holds one. Weights of '
             'another project become one with the command convert.'
@@ -394,7 +394,7 @@ def _start_from(path: str | None, trainer: Trainer) -> None:
             f'--init_checkpoint: {type(trainer.task).__name__} names no network (Task.models) to '
             'fill; use phase.warm_start.'
         )
-    warm_start(trainer.task, networks, source, trainer.strategy, '--init_checkpoint')
+    warm_start(trainer.task, networks, found[-1], trainer.strategy, '--init_checkpoint')
 
 
 def _warm_start(runtime: Runtime, phase: Phase, earlier: Sequence[str], task: Task) -> None:

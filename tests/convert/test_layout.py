@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from garden import registry
 from garden.convert.layout import Layout, fill, write
 from garden.core.errors import StorageError, UserError
 
@@ -133,6 +134,13 @@ def test_a_layer_can_be_left_out():
     assert fill(Model(), LAYOUTS, headless, leave_out=['fc']).kept == filled.kept
     refused(given, '--leave_out=f: no layer', leave_out=['f'])
     refused(given, '--leave_out=con: ', 'Did you mean conv', leave_out=['con'])
+
+
+def test_every_converter_belongs_to_a_model():
+    assert {*registry.names('converters')} <= {*registry.names('models')}
+    for name in registry.names('converters'):
+        layouts = registry.get('converters', name)()
+        assert layouts and all(isinstance(table, Layout) for table in layouts.values())
 
 
 def test_a_checkpoint_is_written_with_its_folder(tmp_path):

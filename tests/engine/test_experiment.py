@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -481,6 +482,16 @@ def test_a_checkpoint_from_elsewhere_is_evaluated_without_training(one_device, r
     assert again.step == 20
 
 
+def test_replicas_start_from_it_with_their_statistics(one_device, two_replicas, runner, tmp_path):
+    phase = Phase(
+        task=lambda: Described(normalization=keras.layers.BatchNormalization), train_steps=20
+    )
+    (trained,), _ = runner(one_device, phase, folder='one')
+    source = str(tmp_path / 'one' / 'main' / 'checkpoints')
+    (found,), _ = runner(two_replicas, phase, folder='two', mode='eval', init_checkpoint=source)
+    assert found.metrics == pytest.approx(trained.metrics, rel=1e-5)
+
+
 def test_what_is_no_checkpoint_to_start_from_is_refused(one_device, runner, tmp_path):
     wide = Phase(
         task=lambda: Described(normalization=keras.layers.BatchNormalization), train_steps=5
@@ -488,8 +499,12 @@ def test_what_is_no_checkpoint_to_start_from_is_refused(one_device, runner, tmp_
     runner(one_device, Phase(task=Described, train_steps=5), folder='one')
     source = str(tmp_path / 'one' / 'main' / 'checkpoints' / 'ckpt-5')
     nowhere = str(tmp_path / 'x.safetensors')
+    cut = str(tmp_path / 'cut')
+    shutil.copy(f'{source}.index', f'{cut}.index')
+    (tmp_path / 'cut.data-00000-of-00001').write_bytes(b'cut short')
     for task, path, message in (
         (Described, nowhere, 'x.safetensors is no checkpoint.*convert'),
+        (Described, cut, "'model' of Described cannot be filled from .*cut: Read less bytes"),
         (Toy, source, 'Toy names no network.*warm_start'),
         (wide.task, source, "--init_checkpoint: 'model' of Described cannot be filled"),
     ):
