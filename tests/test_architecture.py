@@ -36,8 +36,9 @@ MAY_IMPORT = {
     'tasks': {'core', 'ops', 'losses', 'evaluators', 'figures'},
     'engine': {'engine', 'core', 'figures'},
     'report': {'report', 'engine', 'core', 'figures'},
+    'convert': {'convert', 'core'},
     'prepare': {'prepare', 'core'},
-    'cli': {'cli', 'prepare', 'report', 'engine', 'core', 'figures'},
+    'cli': {'cli', 'convert', 'prepare', 'report', 'engine', 'core', 'figures'},
 }
 
 

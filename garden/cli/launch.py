@@ -67,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument('--data_dir', metavar='DIR', help='where the data sets lie, gs:// included')
     how.add_argument('--model_dir', metavar='DIR', help="the run folder (default 'runs/NAME')")
     how.add_argument(
+        '--init_checkpoint',
+        metavar='PATH',
+        help='weights to start from, or to evaluate (see convert)',
+    )
+    how.add_argument(
         '--allow_config_change',
         action='store_true',
         help='continue a run folder with another configuration',
@@ -142,6 +147,8 @@ def _main(args: argparse.Namespace) -> int:
     overrides = [*args.gin]
     if args.deterministic:
         overrides.append('garden.experiment.deterministic = True')
+    if args.init_checkpoint is not None:
+        overrides.append(f'garden.experiment.init_checkpoint = {args.init_checkpoint!r}')
     if args.data_dir is not None:
         overrides.append(f'data_dir = {args.data_dir!r}')
     # Most mistakes are found here, before TensorFlow is imported.

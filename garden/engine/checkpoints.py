@@ -201,7 +201,11 @@ class Checkpoints:
 
 
 def warm_start(
-    task: tf.Module, attributes: Sequence[str], source: str, strategy: tf.distribute.Strategy
+    task: tf.Module,
+    attributes: Sequence[str],
+    source: str,
+    strategy: tf.distribute.Strategy,
+    setting: str = 'phase.warm_start',
 ) -> None:
     """Restores some attributes of a task from a phase's checkpoint, all of each or an error.
 
@@ -210,6 +214,7 @@ def warm_start(
       attributes: names of attributes that both tasks have, e.g. ('model', 'optimizer').
       source: path of a checkpoint written by `Checkpoints`.
       strategy: in whose scope the variables are restored.
+      setting: what asked for it, for messages.
 
     Raises:
       UserError: for an attribute that the task lacks or the checkpoint does not fill.
@@ -217,19 +222,18 @@ def warm_start(
     for attribute in attributes:
         if not hasattr(task, attribute):
             raise UserError(
-                f'phase.warm_start names {attribute!r}, which {type(task).__name__} does not have.'
+                f'{setting} names {attribute!r}, which {type(task).__name__} does not have.'
             )
         part = tf.train.Checkpoint(**{attribute: getattr(task, attribute)})
         with strategy.scope():
             try:
-                status = tf.train.Checkpoint(task=part).restore(source)
+                status = tf.train.Checkpoint(task=part).read(source).expect_partial()
                 status.assert_existing_objects_matched()
-            except (AssertionError, ValueError) as error:
+            except (AssertionError, ValueError, *_UNREADABLE) as error:
                 raise UserError(
-                    f'phase.warm_start: {attribute!r} of {type(task).__name__} cannot be filled '
+                    f'{setting}: {attribute!r} of {type(task).__name__} cannot be filled '
                     f'from {source}: {_mismatch(error)}.'
                 ) from error
-            status.expect_partial()
 
 
 def step_of(path: str) -> int:
@@ -276,7 +280,7 @@ def tidy(directory: epath.Path) -> None:
         )
 
 
-def _mismatch(error: AssertionError | ValueError) -> str:
+def _mismatch(error: Exception) -> str:
     """Returns the gist of TensorFlow's complaint: variables without a value, or other shapes."""
     names = dict.fromkeys(re.findall(r"Variable '([^':]+)", str(error)))
     if isinstance(error, AssertionError) and names:

@@ -14,11 +14,12 @@ import gin
 import tensorflow as tf
 import tf_keras as keras
 from absl import logging
+from etils import epath
 
 from garden.core.errors import UserError, did_you_mean
 from garden.core.task import Task
 from garden.engine import randomness
-from garden.engine.checkpoints import Checkpoints, warm_start
+from garden.engine.checkpoints import Checkpoints, complete, warm_start
 from garden.engine.controller import Controller, Metrics, Observer
 from garden.engine.interruption import Interrupted, Interruption
 from garden.engine.progress import Progress
@@ -156,6 +157,7 @@ def experiment(
     seed: int = 0,
     precision: str = 'float32',
     deterministic: bool | None = None,
+    init_checkpoint: str | None = None,
 ) -> list[Result]:
     """Runs the phases in turn; a phase that is complete is restored and falls through.
 
@@ -166,6 +168,9 @@ def experiment(
       precision: 'float32', 'mixed_bfloat16' or 'mixed_float16' (with loss scaling).
       deterministic: whether TensorFlow's own ops are to be deterministic where they can, which
         costs speed on GPUs; None for yes on CPUs, where it costs nothing, and no elsewhere.
+      init_checkpoint: a checkpoint of `garden convert` or of another run, or a folder of them, from
+        which the networks of the first phase start; evaluation takes it, too, where the run has no
+        checkpoint of its own.
 
     Returns:
       What each phase came to.
@@ -183,10 +188,14 @@ def experiment(
             build(runtime, phase, seed)
         return []
     if runtime.mode in ('train_and_eval', 'train'):
-        return [_train(runtime, phase, names[:i], seed) for i, phase in enumerate(phases)]
+        return [
+            _train(runtime, phase, names[:i], seed, None if i else init_checkpoint)
+            for i, phase in enumerate(phases)
+        ]
     if runtime.mode == 'continuous_eval':
         return [_evaluate_continuously(runtime, phase, seed) for phase in phases]
-    return [_evaluate(runtime, phase, seed) for phase in _begun(runtime, phases)]
+    begun = _begun(runtime, phases, init_checkpoint)
+    return [_evaluate(runtime, phase, seed, init_checkpoint) for phase in begun]
 
 
 def prepare_process(seed: int, precision: str = 'float32', deterministic: bool = False) -> None:
@@ -242,12 +251,15 @@ def _progress(phase: Phase, trainer: Trainer) -> Progress:
     return Progress(trainer.global_step, phase.best_metric, phase.best_mode, phase.patience)
 
 
-def _train(runtime: Runtime, phase: Phase, earlier: Sequence[str], seed: int) -> Result:
+def _train(
+    runtime: Runtime, phase: Phase, earlier: Sequence[str], seed: int, init: str | None
+) -> Result:
     start = time.perf_counter()
     targets = [Target.parse(text) for text in phase.targets]
     trainer, progress, checkpoints = build(runtime, phase, seed)
     _check_names(phase, trainer.task, targets)
     if checkpoints.restore_latest() is None:
+        _start_from(init, trainer)
         _warm_start(runtime, phase, earlier, trainer.task)
         trainer.task.initialize()
         for average in trainer.task.averages():
@@ -278,14 +290,16 @@ def _train(runtime: Runtime, phase: Phase, earlier: Sequence[str], seed: int) ->
     return _result(phase, progress, metrics or {}, targets, start)
 
 
-def _begun(runtime: Runtime, phases: Sequence[Phase]) -> list[Phase]:
-    """Returns the phases that have a checkpoint; names the others in the log."""
+def _begun(runtime: Runtime, phases: Sequence[Phase], init: str | None) -> list[Phase]:
+    """Returns the phases that have a checkpoint, or the first where there is one to start from."""
     begun = [phase for phase in phases if runtime.folder.has_checkpoint(phase.name)]
+    if not begun and init is not None:
+        return [phases[0]]
     if not begun:
         raise UserError(
             f'There is nothing to evaluate in {runtime.folder.checkpoints(phases[0].name)}: no '
-            'checkpoint. Train first (--mode=train_and_eval), or name the folder of a run with '
-            '--model_dir.'
+            'checkpoint. Train first (--mode=train_and_eval), name the folder of a run with '
+            '--model_dir, or weights with --init_checkpoint.'
         )
     for phase in phases:
         if phase not in begun:
@@ -293,10 +307,13 @@ def _begun(runtime: Runtime, phases: Sequence[Phase]) -> list[Phase]:
     return begun
 
 
-def _evaluate(runtime: Runtime, phase: Phase, seed: int) -> Result:
+def _evaluate(runtime: Runtime, phase: Phase, seed: int, init: str | None) -> Result:
     start = time.perf_counter()
     trainer, progress, checkpoints = build(runtime, phase, seed)
-    checkpoints.restore_latest()
+    if checkpoints.restore_latest() is None:
+        _start_from(init, trainer)
+        for average in trainer.task.averages():
+            average.restart()
     trainer.open_evaluation_data()
     controller = _controller(runtime, phase, trainer, progress, None)
     metrics = controller.evaluate(phase.eval_steps)
@@ -371,6 +388,25 @@ def _check_names(phase: Phase, task: Task, targets: Sequence[Target]) -> None:
                 f'{did_you_mean(name, reported)} It reports '
                 f'{", ".join(sorted(reported)) or "nothing"}.'
             )
+
+
+def _start_from(path: str | None, trainer: Trainer) -> None:
+    """Gives all networks of the task their weights from a checkpoint, or the last in a folder."""
+    if path is None:
+        return
+    found = [path] if tf.io.gfile.exists(f'{path}.index') else complete(epath.Path(path))
+    if not found:
+        raise UserError(
+            f'--init_checkpoint={path} is no checkpoint, nor a folder that holds one. Weights of '
+            'another project become one with the command convert.'
+        )
+    networks = list(trainer.task.models())
+    if not networks:
+        raise UserError(
+            f'--init_checkpoint: {type(trainer.task).__name__} names no network (Task.models) to '
+            'fill; use phase.warm_start.'
+        )
+    warm_start(trainer.task, networks, found[-1], trainer.strategy, '--init_checkpoint')
 
 
 def _warm_start(runtime: Runtime, phase: Phase, earlier: Sequence[str], task: Task) -> None:

@@ -5,8 +5,10 @@ bfloat16; the convolution layer of Keras sends them through XLA, whose gradients
 some hundred times too slow. So the implementation is chosen here, from what this machine can do.
 """
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +16,7 @@ import tf_keras as keras
 from tensorflow.python.ops import control_flow_util  # No public name tells of XLA while tracing.
 
 IMPLEMENTATIONS = ('auto', 'native', 'split', 'im2col')
+_PREFERRED = contextvars.ContextVar('preferred', default='auto')
 _IM2COL_LIMIT = 28
 """Side of the largest map on which XLA for CPUs compiles im2col to faster code than split."""
 
@@ -37,8 +40,8 @@ class GroupedConv2D(keras.layers.Layer):
       bias_initializer: initialiser of the bias [filters].
       implementation: 'native' is one op; 'split' is one ordinary convolution for each group, which
         every device and TFLite can run; 'im2col' is one batched matrix product, for XLA on CPUs;
-        'auto' chooses when the layer is called, see `choose_implementation`. The attribute of this
-        name may be changed, e.g. before an export.
+        'auto' chooses when the layer is called, see `choose_implementation`, or leaves it to the
+        context, see `prefer`.
       **kwargs: `name`, `dtype` and `trainable` of a Keras layer.
 
     Raises:
@@ -116,6 +119,26 @@ class GroupedConv2D(keras.layers.Layer):
         }
 
 
+@contextlib.contextmanager
+def prefer(implementation: str) -> Iterator[None]:
+    """Takes an implementation wherever 'auto' is called or traced in this context.
+
+    A graph holds what was chosen when it was traced. One that is to run on any host, without oneDNN
+    too, or as TFLite, is traced with 'split': `with prefer('split'): tf.saved_model.save(...)`.
+    Threads that are started in the context, as those of a strategy's replicas, do not see it.
+
+    Args:
+      implementation: see `GroupedConv2D`.
+    """
+    if implementation not in IMPLEMENTATIONS:
+        raise ValueError(f'implementation is one of {IMPLEMENTATIONS}; got {implementation!r}.')
+    token = _PREFERRED.set(implementation)
+    try:
+        yield
+    finally:
+        _PREFERRED.reset(token)
+
+
 @tf.autograph.experimental.do_not_convert  # Nothing depends on values; converting takes time.
 def grouped_conv2d(
     inputs: tf.Tensor, kernel: tf.Tensor, strides: int = 1, implementation: str = 'auto'
@@ -133,6 +156,8 @@ def grouped_conv2d(
     """
     inputs, kernel = tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel)
     size, _, width, _ = kernel.shape
+    if implementation == 'auto':
+        implementation = _PREFERRED.get()
     if inputs.shape[-1] == width:
         implementation = 'native'
     elif implementation == 'auto':

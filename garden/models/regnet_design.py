@@ -96,7 +96,8 @@ def _designs(table: str) -> dict[str, Design]:
     }
 
 
-# Of the model zoo of the paper's authors (pycls, configs/dds_baselines).
+# Of the model zoo of the paper's authors (pycls, configs/dds_baselines); the three largest, which
+# came later, of timm.
 # variant: depth, w_0, w_a, w_m, group width
 REGNETX = _designs("""
     200mf  13   24  36.44  2.49    8
@@ -125,4 +126,7 @@ REGNETY = _designs("""
     12gf   19  168  73.36  2.37  112
     16gf   18  200 106.23  2.48  112
     32gf   20  232 115.89  2.53  232
+    64gf   20  352 147.48  2.4   328
+    128gf  27  456 160.83  2.52  264
+    256gf  27  640 230.83  2.53  373
 """)

@@ -1,7 +1,9 @@
 """Phases, schedules, checkpoints and the run folder, through the one entry function."""
 
+import dataclasses
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -425,6 +427,91 @@ def test_a_warm_start_of_another_shape_is_refused(one_device, runner):
     )
     with pytest.raises(UserError, match='cannot be filled'):
         runner(one_device, first, second)
+
+
+class Described(Toy):
+    """Says which network it has."""
+
+    def models(self):
+        return {'model': (self.model, tf.TensorSpec([1, 4]))}
+
+
+def averaged():
+    return Described(average_decay=0.5)
+
+
+def test_a_run_starts_from_the_networks_of_another(one_device, runner, tmp_path):
+    _, (one,) = runner(one_device, Phase(task=Described, train_steps=20), folder='one')
+    source = str(tmp_path / 'one' / 'main' / 'checkpoints')
+    phase = Phase(task=averaged, train_steps=3, checkpoint_interval=1, keep_checkpoints=9)
+    _, (two,) = runner(one_device, phase, folder='two', init_checkpoint=source)
+    assert int(two.global_step.numpy()) == 3
+    first = averaged()
+    before = str(tmp_path / 'two' / 'main' / 'checkpoints' / 'ckpt-0')
+    tf.train.Checkpoint(task=first).restore(before).expect_partial()
+    for name in ('model', 'average'):
+        for a, b in zip(one.task.model.variables, values_of(getattr(first, name)), strict=True):
+            np.testing.assert_array_equal(a.numpy(), b.numpy())
+    # Launched again, it goes on from its own checkpoint.
+    longer = dataclasses.replace(phase, train_steps=4)
+    _, (three,) = runner(one_device, longer, folder='two', init_checkpoint=source)
+    assert int(three.global_step.numpy()) == 4
+
+
+def values_of(part):
+    return part.shadows if hasattr(part, 'shadows') else part.variables
+
+
+def test_a_checkpoint_from_elsewhere_is_evaluated_without_training(one_device, runner, tmp_path):
+    (trained,), (one,) = runner(one_device, Phase(task=Described, train_steps=20), folder='one')
+    source = str(tmp_path / 'weights')
+    part = tf.train.Checkpoint(model=one.task.model)
+    tf.train.Checkpoint(task=part).write(source)  # As the command convert writes it.
+    phase = Phase(task=averaged, train_steps=20)
+    (found,), _ = runner(one_device, phase, folder='two', mode='eval', init_checkpoint=source)
+    assert found.metrics == trained.metrics
+    assert found.step == 0
+    # A run that has a checkpoint is evaluated at that.
+    (again,), _ = runner(
+        one_device,
+        Phase(task=Described, train_steps=20),
+        folder='one',
+        mode='eval',
+        init_checkpoint=str(tmp_path / 'nothing'),
+    )
+    assert again.step == 20
+
+
+def test_replicas_start_from_it_with_their_statistics(one_device, two_replicas, runner, tmp_path):
+    phase = Phase(
+        task=lambda: Described(normalization=keras.layers.BatchNormalization), train_steps=20
+    )
+    (trained,), _ = runner(one_device, phase, folder='one')
+    source = str(tmp_path / 'one' / 'main' / 'checkpoints')
+    (found,), _ = runner(two_replicas, phase, folder='two', mode='eval', init_checkpoint=source)
+    assert found.metrics == pytest.approx(trained.metrics, rel=1e-5)
+
+
+def test_what_is_no_checkpoint_to_start_from_is_refused(one_device, runner, tmp_path):
+    wide = Phase(
+        task=lambda: Described(normalization=keras.layers.BatchNormalization), train_steps=5
+    )
+    runner(one_device, Phase(task=Described, train_steps=5), folder='one')
+    source = str(tmp_path / 'one' / 'main' / 'checkpoints' / 'ckpt-5')
+    nowhere = str(tmp_path / 'x.safetensors')
+    cut = str(tmp_path / 'cut')
+    shutil.copy(f'{source}.index', f'{cut}.index')
+    (tmp_path / 'cut.data-00000-of-00001').write_bytes(b'cut short')
+    for task, path, message in (
+        (Described, nowhere, 'x.safetensors is no checkpoint.*convert'),
+        (Described, cut, "'model' of Described cannot be filled from .*cut: Read less bytes"),
+        (Toy, source, 'Toy names no network.*warm_start'),
+        (wide.task, source, "--init_checkpoint: 'model' of Described cannot be filled"),
+    ):
+        for mode in ('train', 'eval'):
+            phase = dataclasses.replace(wide, task=task)
+            with pytest.raises(UserError, match=message):
+                runner(one_device, phase, folder='new', mode=mode, init_checkpoint=path)
 
 
 def test_evaluation_alone_reads_the_newest_checkpoint(one_device, runner):

@@ -9,7 +9,9 @@ import tf_keras as keras
 
 from garden import registry
 from garden.core.errors import UserError
-from garden.models.regnet_design import REGNETX, REGNETY, Design
+from garden.layers.conv_norm import ConvNorm
+from garden.models.regnet import Block
+from garden.models.regnet_design import REGNETX, REGNETY, Design, Stage
 
 # Of the published configurations and their complexity tables (pycls, configs/dds_baselines).
 STAGES = {
@@ -129,6 +131,19 @@ def test_torchvisions_widths_give_its_parameter_counts(family, variant, paramete
     assert size(model.trainable_variables) == parameters
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('variant', 'parameters'),
+    # Of timm's networks regnety_640, _1280 and _2560; the second is in torchvision, too.
+    [('64gf', 281378786), ('128gf', 644812894), ('256gf', 1282601138)],
+)
+def test_the_largest_networks_have_the_published_parameter_counts(variant, parameters):
+    with tf.Graph().as_default():  # Whose variables take no memory.
+        model = registry.get('models', 'regnety')(variant)
+        assert size(model.trainable_variables) == parameters
+    assert REGNETY[variant].stages('torchvision') == REGNETY[variant].stages()
+
+
 def test_a_bottleneck_ratio_leaves_the_groups_whole():
     for ratio in (0.5, 2.0, 4.0):
         for stage in Design(8, 24, 24.0, 2.5, 16, ratio).stages():
@@ -183,6 +198,87 @@ def test_normalisation_is_that_of_pycls():
     synchronised = mini(synchronized=True)
     norms = [m for m in synchronised.submodules if isinstance(m, keras.layers.BatchNormalization)]
     assert norms and all(norm.synchronized for norm in norms)
+
+
+# What an earlier port to TensorFlow did otherwise, at a cost of two to four points of accuracy.
+
+
+def test_depths_and_reductions_are_not_those_of_the_earlier_port():
+    """It had three blocks in the third stage, and reductions of a quarter of the width leaving."""
+    model = published('400mf')
+    assert [len(stage) for stage in blocks(model)] == [1, 3, 6, 6]
+    entering = 32
+    for stage, width in zip(blocks(model), (48, 104, 208, 440), strict=True):
+        for block in stage:
+            assert block.se.fc1.filters == round(0.25 * entering)
+            entering = width
+
+
+@pytest.mark.parametrize('side', [32, 33])
+def test_padding_is_symmetric_at_every_stride(side):
+    """A kernel whose middle alone is 1 keeps every other pixel, from the first on."""
+    model = mini(stem_width=8, group_width=8)
+    for conv in (model.stem.conv, model.s1.b1.conv2.conv, model.s2.b1.conv2.conv):
+        kernel = np.zeros(conv.kernel.shape, np.float32)
+        kernel[1, 1] = 1
+        conv.kernel.assign(kernel)
+        channels = kernel.shape[2] * conv.groups
+        inputs = tf.random.stateless_normal([1, side, side, channels], [0, 1])
+        by_group = tf.reshape(inputs[:, ::2, ::2], [1, *[(side + 1) // 2] * 2, conv.groups, -1])
+        wanted = tf.repeat(tf.reduce_sum(by_group, -1), kernel.shape[3] // conv.groups, -1)
+        np.testing.assert_allclose(conv(inputs), wanted, atol=1e-5)
+
+
+def test_images_enter_as_they_are():
+    """Nothing is resized, rescaled or rounded inside: that is the data loader's."""
+    model = mini(stem_width=3)
+    kernel = np.zeros([3, 3, 3, 3], np.float32)
+    kernel[1, 1] = np.eye(3)
+    model.stem.conv.kernel.assign(kernel)
+    images = tf.random.stateless_uniform([1, 50, 70, 3], [0, 1]) * 1e-3
+    wanted = images[:, ::2, ::2] / math.sqrt(1 + 1e-5)
+    np.testing.assert_allclose(model.endpoints(images)['1'], wanted, rtol=1e-5)
+
+
+def test_a_stride_counts_where_widths_are_equal():
+    stage = Stage(depth=1, width=16, bottleneck_width=16, groups=2)
+    block = Block(stage, 16, 2, 0.25, ConvNorm, name='b1')
+    assert block(tf.zeros([1, 8, 8, 16])).shape == [1, 4, 4, 16]
+    assert block.downsample is not None
+
+
+def test_each_replica_normalises_by_its_own_images(two_replicas):
+    """As the published networks were trained: 128 images on each of eight devices."""
+    with two_replicas.scope():
+        model = mini()
+    halves = [tf.random.stateless_normal([2, 32, 32, 3], [0, i], mean=i) for i in range(2)]
+    images = two_replicas.experimental_distribute_values_from_function(
+        lambda context: halves[context.replica_id_in_sync_group]
+    )
+
+    @tf.function
+    def forward():
+        return two_replicas.run(lambda images: model(images, training=True), [images])
+
+    found = two_replicas.experimental_local_results(forward())
+    for logits, half in zip(found, halves, strict=True):
+        np.testing.assert_allclose(logits, model(half, training=True), atol=1e-5)
+
+
+def test_no_part_is_compiled_by_xla_or_padded_by_a_list():
+    """Either would make training on a CPU hundreds of times slower, or fail."""
+    model = mini()
+
+    @tf.function
+    def gradients(images):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model(images, training=True))
+        return tape.gradient(loss, model.trainable_variables)
+
+    graph = gradients.get_concrete_function(tf.TensorSpec([2, 32, 32, 3])).graph
+    text = str(graph.as_graph_def())
+    assert 'XlaMustCompile' not in text
+    assert 'EXPLICIT' not in text
 
 
 @pytest.mark.parametrize(
