@@ -25,6 +25,8 @@ class Feed:
       replicas: replicas in the whole run; each gets one batch a step.
       pipelines: input pipelines in the whole run, one for each host.
       pipeline: which of them this is.
+      stride: the steps from one of this pipeline to its next; more than 1 where others make those
+        in between.
     """
 
     seed: int = 0
@@ -32,6 +34,7 @@ class Feed:
     replicas: int = 1
     pipelines: int = 1
     pipeline: int = 0
+    stride: int = 1
 
     @classmethod
     def of(cls, context: tf.distribute.InputContext, seed: int, step: int = 0) -> 'Feed':
@@ -57,26 +60,30 @@ class Feed:
             )
         return batch_size // self.replicas
 
+    def share(self, batch_size: int) -> int:
+        """Returns how many examples of a global batch this pipeline makes."""
+        return self.per_replica(batch_size) * (self.replicas // self.pipelines)
+
     def positions(self, batch_size: int) -> tf.data.Dataset:
         """Yields, without end, the positions (int64 scalars) that this pipeline reads in training.
 
         Step t of a run with global batch G reads positions t*G to (t+1)*G - 1; of these, pipeline k
-        of P reads the k-th contiguous P-th.
+        of P reads the k-th contiguous P-th. With a stride, only every stride-th step is read.
         """
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
         return self.position_chunks(batch_size).unbatch().apply(endless)
 
     def position_chunks(self, batch_size: int) -> tf.data.Dataset:
         """Yields `positions` as vectors of some steps each: one call serves them all."""
-        share = self.per_replica(batch_size) * (self.replicas // self.pipelines)
+        share = self.share(batch_size)
         start = self.pipeline * share
         steps = -(-_CHUNK // share)
 
         def of_steps(step: tf.Tensor) -> tf.Tensor:
-            first = (step + tf.range(steps, dtype=tf.int64)) * batch_size + start
+            first = (step + self.stride * tf.range(steps, dtype=tf.int64)) * batch_size + start
             return tf.reshape(first[:, None] + tf.range(share, dtype=tf.int64), [-1])
 
-        return tf.data.Dataset.range(self.step, tf.int64.max, steps).map(of_steps)
+        return tf.data.Dataset.range(self.step, tf.int64.max, steps * self.stride).map(of_steps)
 
     def evaluation_positions(self, size: int, batch_size: int) -> tf.data.Dataset:
         """Yields the positions of this pipeline's part of one pass over `size` examples, padded.
@@ -84,7 +91,7 @@ class Feed:
         The pass is padded to whole global batches, so that shapes are static and all pipelines
         yield equally many: a position of `size` or more is padding and must not be counted.
         """
-        share = self.per_replica(batch_size) * (self.replicas // self.pipelines)
+        share = self.share(batch_size)
         start = self.pipeline * share
         steps = -(-size // batch_size)
 

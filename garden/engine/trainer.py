@@ -15,6 +15,7 @@ from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.core.task import Batch, ReplicaStep, Task
 from garden.engine import randomness
+from garden.engine.data_service import DataService
 
 MASK = 'mask'
 _REPEAT = 'Training data goes on without end: add .repeat() in the task or its data loader.'
@@ -30,6 +31,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
       jit_compile: whether to compile the replica step with XLA; on CPU it slows down plain
         convolutions and grouped ones beyond use, so it is never the default.
       gradient_norms: whether to report the norm of each optimizer's gradient among the scalars.
+      data_service: makes the training data, if there is one.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         seed: int,
         jit_compile: bool = False,
         gradient_norms: bool = False,
+        data_service: DataService | None = None,
     ):
         replicas = strategy.num_replicas_in_sync
         on_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
@@ -67,6 +70,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         self.seed = seed
         self.examples_per_step = 0
         self._jit_compile = jit_compile
+        self._data_service = data_service
         names = _norm_names(task) if gradient_norms else {}
         self._norm_names = names
         with tf.device('CPU'):  # Where another thread can set it while a loop is running.
@@ -92,9 +96,17 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         """
         step = int(self.global_step.numpy())
         seed = self.seed + (attempt << 32)
-        self.train_dataset = self.strategy.distribute_datasets_from_function(
-            lambda context: _endless(self.task.train_data(Feed.of(context, seed, step)))
-        )
+
+        def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            feed = Feed.of(context, seed, step)
+            if self._data_service is not None:
+                return self._data_service.batches(self._train_data, feed)
+            return self._train_data(feed)
+
+        self.train_dataset = self.strategy.distribute_datasets_from_function(batches)
+
+    def _train_data(self, feed: Feed) -> tf.data.Dataset:
+        return _endless(self.task.train_data(feed))
 
     def open_evaluation_data(self) -> None:
         """Makes the input pipeline of evaluation."""
