@@ -26,13 +26,15 @@ _COMMANDS = tuple(module.name for module in pkgutil.iter_modules(commands.__path
 _EPILOG = f"""\
 commands, each with its own --help: {', '.join(_COMMANDS)}
 
-exit status: 0 done; 2 a mistake of the user's, told in one line; 42 interrupted with everything
-saved, run the same command again to go on; 74 something could not be written (a full disk, say).
+exit status: 0 done; 2 a mistake of the user's, told in one line; 42 run the same command again to
+go on: the run was interrupted with everything saved, or a machine that it needs has left it; 74
+something could not be written (a full disk, say).
 """
 
 # The choices are spelled out here because the modules that define them import TensorFlow.
-_MODES = ('train_and_eval', 'train', 'eval', 'continuous_eval')
-_STRATEGIES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu')
+_TRAINING_MODES = ('train_and_eval', 'train')
+_MODES = (*_TRAINING_MODES, 'eval', 'continuous_eval')
+_STRATEGIES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu', 'parameter_server')
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,7 +85,16 @@ def _parser() -> argparse.ArgumentParser:
         help="a TPU's name, its grpc:// address, or 'local'; --describe connects to none and says "
         'what would keep the experiment off a TPU',
     )
-    where.add_argument('--strategy', default='auto', help=' | '.join(_STRATEGIES))
+    where.add_argument(
+        '--strategy',
+        default='auto',
+        help=f'{" | ".join(_STRATEGIES)}, of which the last only says why it cannot be had',
+    )
+    where.add_argument(
+        '--data_service',
+        metavar='ADDRESS',
+        help="take the training data from a tf.data service, 'grpc://host:port' of its dispatcher",
+    )
     how.add_argument(
         '--deterministic',
         action='store_true',
@@ -138,6 +149,8 @@ def _main(args: argparse.Namespace) -> int:
             )
     if args.json:
         raise UserError('--json goes with --list.')
+    if args.data_service and (args.describe or args.mode not in _TRAINING_MODES):
+        raise UserError('--data_service feeds training, and nothing is trained here: leave it out.')
     if not args.experiment:
         raise UserError('Which experiment? Give --experiment=NAME; --list shows the names.')
 

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from garden.core.bad_examples import different
 from garden.core.errors import StorageError, UserError, user_error_in
 from garden.engine import config as config_lib
 from garden.engine.controller import Observer
+from garden.engine.data_service import DataService
 from garden.engine.experiment import Phase, Result, Runtime, experiment
 from garden.engine.failures import passing_failure
 from garden.engine.interruption import EXIT_STATUS, Interrupted, Interruption
@@ -45,8 +47,7 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
     except Exception as error:
         reason = passing_failure(error, strategy)
         if reason is not None:
-            print(f'{reason} Run the same command again to go on.', file=sys.stderr)
-            return EXIT_STATUS
+            return _again(reason)
         if args.debug:
             raise
         mistake = user_error_in(error)
@@ -112,6 +113,7 @@ def _run_in(
                     description=config.text,
                     built=built,
                     waiting=terminal.waiting,
+                    data_service=_data_service(args.data_service),
                 )
             )
         except Interrupted:
@@ -120,6 +122,20 @@ def _run_in(
     _conclude(folder, results)
     terminal.finished(results)
     return 0
+
+
+def _data_service(address: str | None) -> DataService | None:
+    if address is None:
+        return None
+    service = DataService(address)
+    # A run that has lost it is at a standstill and can end in no other way.
+    service.watch(lambda reason: os._exit(_again(reason)))
+    return service
+
+
+def _again(reason: str) -> int:
+    print(f'{reason} Run the same command again to go on.', file=sys.stderr, flush=True)
+    return EXIT_STATUS
 
 
 def _open_folder(

@@ -26,6 +26,8 @@ class Feed:
       replicas: replicas in the whole run; each gets one batch a step.
       pipelines: input pipelines in the whole run, one for each host.
       pipeline: which of them this is.
+      stride: the steps from one of this pipeline to its next; more than 1 where others make those
+        in between.
       readers: where what reads a source enters itself, to learn what it is to leave out; None where
         a bad example is to be an error and no more.
       excluded: the examples of a source that are not to be read, in rising order.
@@ -36,6 +38,7 @@ class Feed:
     replicas: int = 1
     pipelines: int = 1
     pipeline: int = 0
+    stride: int = 1
     readers: Readers | None = None
     excluded: tuple[int, ...] = ()
 
@@ -82,7 +85,7 @@ class Feed:
         """Yields, without end, the positions (int64 scalars) that this pipeline reads in training.
 
         Step t of a run with global batch G reads positions t*G to (t+1)*G - 1; of these, pipeline k
-        of P reads the k-th contiguous P-th.
+        of P reads the k-th contiguous P-th. With a stride, only every stride-th step is read.
         """
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
         return self.position_chunks(batch_size).unbatch().apply(endless)
@@ -94,10 +97,10 @@ class Feed:
         steps = -(-_CHUNK // share)
 
         def of_steps(step: tf.Tensor) -> tf.Tensor:
-            first = (step + tf.range(steps, dtype=tf.int64)) * batch_size + start
+            first = (step + self.stride * tf.range(steps, dtype=tf.int64)) * batch_size + start
             return tf.reshape(first[:, None] + tf.range(share, dtype=tf.int64), [-1])
 
-        return tf.data.Dataset.range(self.step, tf.int64.max, steps).map(of_steps)
+        return tf.data.Dataset.range(self.step, tf.int64.max, steps * self.stride).map(of_steps)
 
     def evaluation_positions(self, size: int, batch_size: int) -> tf.data.Dataset:
         """Yields the positions of this pipeline's part of one pass over `size` examples, padded.

@@ -15,7 +15,9 @@ from absl import logging
 from etils import epath
 
 from garden.core.errors import StorageError, UserError
+from garden.engine.failures import passing_failure
 from garden.engine.replica_state import ReplicaState
+from garden.engine.strategy import of_all
 
 _UNREADABLE = (tf.errors.OpError, IndexError)
 _PREFIX = 'ckpt'
@@ -147,11 +149,13 @@ class Checkpoints:
         A damaged checkpoint is named in the log and the one before it is taken.
 
         Raises:
-          UserError: if there are checkpoints and none can be read, or the newest that can
-            belongs to another model.
+          UserError: if there are checkpoints and none can be read, the newest that can belongs to
+            another model, or several workers find different ones.
         """
         self.finish()
+        of_all(self._strategy, 0)  # From here on, what the chief was writing is there for all.
         paths = complete(self.directory)
+        self._require_agreement(step_of(paths[-1]) if paths else -1)
         for path in reversed(paths):
             if self.try_restore(path):
                 self._present = step_of(path)
@@ -173,9 +177,23 @@ class Checkpoints:
         try:
             self.restore(path)
         except _UNREADABLE as error:
+            if passing_failure(error, self._strategy) is not None:
+                raise
             logging.warning('%s cannot be read (%s): it is skipped.', path, _reason(error))
             return False
         return True
+
+    def _require_agreement(self, newest: int) -> None:
+        """Makes sure that all workers see the same newest step: restoring is a joint act."""
+        steps = of_all(self._strategy, newest)
+        if len(set(steps)) > 1:
+            with contextlib.suppress(tf.errors.OpError):
+                of_all(self._strategy, 0)  # None leaves before all know.
+            found = ', '.join('none' if n < 0 else f'that of step {n}' for n in steps)
+            raise UserError(
+                f'The workers do not find the same checkpoint in {self.directory}, but {found}: '
+                'they need one --model_dir, on a file system that all share.'
+            )
 
     def restore(self, path: str) -> None:
         """Restores everything from `path`.

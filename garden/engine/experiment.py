@@ -21,6 +21,7 @@ from garden.core.task import Task
 from garden.engine import randomness
 from garden.engine.checkpoints import Checkpoints, complete, warm_start
 from garden.engine.controller import Controller, Metrics, Observer
+from garden.engine.data_service import DataService
 from garden.engine.interruption import Interrupted, Interruption
 from garden.engine.progress import Progress
 from garden.engine.run_folder import RunFolder
@@ -138,6 +139,7 @@ class Runtime:
       built: called once each task is built, e.g. to report bindings that nothing used.
       waiting: called when 'continuous_eval' begins to wait, with the phase and the step of the last
         checkpoint that it has evaluated, None if there was none.
+      data_service: makes the training data, if there is one.
     """
 
     strategy: tf.distribute.Strategy
@@ -148,6 +150,7 @@ class Runtime:
     description: str = ''
     built: Callable[[Phase, Trainer], None] = lambda phase, trainer: None
     waiting: Callable[[Phase, int | None], None] = lambda phase, step: None
+    data_service: DataService | None = None
 
 
 @gin.configurable(module='garden', denylist=['runtime'])
@@ -230,7 +233,13 @@ def build(runtime: Runtime, phase: Phase, seed: int) -> tuple[Trainer, Progress,
             alone=not of_several_workers(runtime.strategy),
         )
         trainer = Trainer(
-            task, runtime.strategy, seed, phase.jit_compile, phase.gradient_norms, skipper
+            task,
+            runtime.strategy,
+            seed,
+            phase.jit_compile,
+            phase.gradient_norms,
+            skipper,
+            runtime.data_service,
         )
         progress = _progress(phase, trainer)
     checkpoints = Checkpoints(

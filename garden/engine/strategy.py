@@ -10,7 +10,7 @@ import tensorflow as tf
 from garden.core.errors import UserError, did_you_mean
 from garden.engine.network import require_server
 
-NAMES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu')
+NAMES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu', 'parameter_server')
 
 
 def make_strategy(
@@ -26,12 +26,19 @@ def make_strategy(
         devices are made of the CPU.
 
     Raises:
-      UserError: if the name is unknown or what it asks for is not there.
+      UserError: if the name is unknown, what it asks for is not there, or it is that of parameter
+        servers, which no synchronous loop can use.
     """
     if name not in NAMES:
         raise UserError(
             f'--strategy={name} is not known.{did_you_mean(name, NAMES)} '
             f'Strategies: {", ".join(NAMES)}.'
+        )
+    if name == 'parameter_server':
+        raise UserError(
+            '--strategy=parameter_server: its workers change the weights without waiting for each '
+            'other, which can be neither repeated nor resumed exactly, and they take no steps of '
+            'a loop like this one. Take --strategy=multi_worker.'
         )
     if asks_for_tpu(name, tpu, devices):
         return _tpu(tpu)
@@ -71,10 +78,15 @@ def worker_number(strategy: tf.distribute.Strategy) -> int:
 
 def agreed(strategy: tf.distribute.Strategy, flag: bool) -> bool:
     """Returns whether `flag` is set on any worker, the same on all; all must call it together."""
+    return any(of_all(strategy, flag))
+
+
+def of_all(strategy: tf.distribute.Strategy, number: int) -> list[int]:
+    """Returns the numbers of all replicas' workers, in order; all must call it together."""
     if not of_several_workers(strategy):
-        return flag
-    votes = strategy.run(lambda: tf.constant(float(flag)))
-    return bool(strategy.reduce(tf.distribute.ReduceOp.SUM, votes, axis=None) > 0)
+        return [number]
+    numbers = strategy.run(lambda: tf.constant([number], tf.int64))
+    return strategy.gather(numbers, axis=0).numpy().tolist()
 
 
 def _devices(count: int | None) -> list[str]:

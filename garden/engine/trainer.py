@@ -17,6 +17,7 @@ from garden.core.feed import Feed
 from garden.core.task import Batch, ReplicaStep, Task
 from garden.engine import randomness
 from garden.engine.batches import REPEAT, arrival, endless, gathered, global_size
+from garden.engine.data_service import DataService
 from garden.engine.skipping import Skipper
 
 MASK = 'mask'
@@ -33,6 +34,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         convolutions and grouped ones beyond use, so it is never the default.
       gradient_norms: whether to report the norm of each optimizer's gradient among the scalars.
       skipper: keeps the bad examples; None for one that knows none.
+      data_service: makes the training data, if there is one.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         jit_compile: bool = False,
         gradient_norms: bool = False,
         skipper: Skipper | None = None,
+        data_service: DataService | None = None,
     ):
         replicas = strategy.num_replicas_in_sync
         on_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
@@ -72,6 +75,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         self.skipper = skipper or Skipper()
         self.examples_per_step = 0
         self._jit_compile = jit_compile
+        self._data_service = data_service
         names = _norm_names(task) if gradient_norms else {}
         self._norm_names = names
         with tf.device('CPU'):  # Where another thread can set it while a loop is running.
@@ -101,10 +105,16 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
 
         def make(readers: Readers) -> tf.data.Dataset:
             return self.strategy.distribute_datasets_from_function(
-                lambda context: endless(self.task.train_data(Feed.of(context, seed, step, readers)))
+                lambda context: self._train_data(Feed.of(context, seed, step, readers))
             )
 
         self.train_dataset, self._readers = self.skipper.open(make, step, step)
+
+    def _train_data(self, feed: Feed) -> tf.data.Dataset:
+        def make(feed: Feed) -> tf.data.Dataset:
+            return endless(self.task.train_data(feed))
+
+        return self._data_service.batches(make, feed) if self._data_service else make(feed)
 
     def open_evaluation_data(self) -> None:
         """Makes the input pipeline of evaluation."""

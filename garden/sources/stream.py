@@ -102,6 +102,11 @@ class RecordStream(Source):
             return tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(of_epoch)
 
         records = self._side_by_side(of_lane, feed, batch_size, lanes)
+        if feed.stride > 1:  # The records of others' steps are read, but not decoded.
+            share = feed.share(batch_size)
+            numbered = records.enumerate()
+            own = numbered.filter(lambda number, _: number // share % feed.stride == 0)
+            records = own.map(lambda _, record: record)
         return tf.data.Dataset.zip(feed.positions(batch_size), records)
 
     def evaluation_keys(self, feed: Feed, batch_size: int) -> tf.data.Dataset:

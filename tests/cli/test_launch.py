@@ -246,3 +246,22 @@ def test_a_tpu_is_asked_for_nothing_when_an_experiment_is_described(within):
     refused = within('--experiment=regnety_mini', '--describe', '--tpu=my-tpu', '--devices=2')
     assert refused.returncode == 2
     assert '--devices=2' in refused.stderr
+
+
+@pytest.mark.parametrize('words', [['--mode=eval'], ['--describe']])
+def test_a_data_service_is_refused_where_nothing_is_trained(capsys, words):
+    assert main(['--experiment=regnety_mini', '--data_service=grpc://h:1', *words]) == 2
+    assert 'nothing is trained here' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('words', 'missing'),
+    [
+        (['--role=dispatcher', '--port=1'], '--workers'),
+        (['--role=worker', '--port=1', '--dispatcher=h:1'], '--address'),
+        (['--port=1'], '--role'),
+    ],
+)
+def test_a_part_of_a_data_service_says_which_flag_it_lacks(capsys, words, missing):
+    assert main(['data_service', *words]) == 2
+    assert missing in capsys.readouterr().err

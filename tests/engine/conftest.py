@@ -24,7 +24,15 @@ def runner(tmp_path):
     from garden.engine.recorder import Recorder
     from garden.engine.run_folder import RunFolder
 
-    def run(strategy, *phases, folder='run', mode='train_and_eval', interruption=None, **settings):
+    def run(
+        strategy,
+        *phases,
+        folder='run',
+        mode='train_and_eval',
+        interruption=None,
+        data_service=None,
+        **settings,
+    ):
         run_folder = RunFolder(tmp_path / folder, trains=mode in ('train', 'train_and_eval'))
         run_folder.create()
         trainers = []
@@ -34,6 +42,7 @@ def runner(tmp_path):
             mode=mode,
             observers=lambda phase, trainer: [Recorder(run_folder, phase.name)],
             built=lambda phase, trainer: trainers.append(trainer),
+            data_service=data_service,
         )
         if interruption is not None:
             runtime.interruption = interruption

@@ -1,81 +1,86 @@
-"""Two worker processes on this machine against one process with two devices."""
+"""Two worker processes on this machine: as good as two devices of one, and none goes on alone."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
+import signal
 
 import pytest
+from processes import AGAIN, STEPS, Processes, advances, assert_same_end, ended, steps_saved
 
-ROOT = Path(__file__).resolve().parents[2]
-QUICK = (
-    '--experiment=regnety_mini',
-    '--gin=train_steps = 6',
-    '--gin=garden.phase.steps_per_loop = 3',
-    '--gin=garden.phase.eval_interval = 6',
-    '--gin=garden.phase.checkpoint_interval = 3',
-)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for held in sockets:
-        held.bind(('127.0.0.1', 0))
-    ports = [held.getsockname()[1] for held in sockets]
-    for held in sockets:
-        held.close()
-    return ports
+@pytest.fixture(scope='module')
+def processes(tmp_path_factory):
+    started = Processes(tmp_path_factory.mktemp('data'))
+    yield started
+    started.end()
 
 
-def start(folder, data, *arguments, **variables):
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / 'launch.py'), *QUICK, f'--model_dir={folder}', *arguments],
-        cwd=ROOT,
-        env=os.environ | {'TFDS_DATA_DIR': str(data), **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+@pytest.fixture(scope='module')
+def two_devices(processes, tmp_path_factory):
+    """The folder of a run of one process; it prepares the data for all others."""
+    folder = tmp_path_factory.mktemp('devices')
+    statuses, outputs = ended(processes.run(folder, '--devices=2'))
+    assert statuses == [0], outputs
+    return folder
 
 
-def finished(process):
-    output, _ = process.communicate(timeout=280)
-    assert process.returncode == 0, output
-    return output
+@pytest.fixture(scope='module')
+def undisturbed(two_devices, processes, tmp_path_factory):
+    """The folder of a run of two workers that nothing happened to."""
+    folder = tmp_path_factory.mktemp('undisturbed')
+    statuses, outputs = ended(*processes.pair(folder))
+    assert statuses == [0, 0], outputs
+    return folder
 
 
-@pytest.mark.slow
-def test_two_workers_come_to_what_two_devices_of_one_come_to(tmp_path):
-    data = tmp_path / 'data'
-    addresses = [f'127.0.0.1:{port}' for port in free_ports(2)]
-    workers = [
-        start(
-            tmp_path / 'workers',
-            data,
-            TF_CONFIG=json.dumps(
-                {
-                    'cluster': {'worker': addresses},
-                    'task': {'type': 'worker', 'index': index},
-                }
-            ),
-        )
-        for index in range(2)
-    ]
-    for worker in workers:
-        finished(worker)
-    finished(start(tmp_path / 'devices', data, '--devices=2'))
+def test_two_workers_come_to_what_two_devices_of_one_come_to(two_devices, undisturbed):
+    def metrics(folder):
+        return json.loads((folder / 'summary.json').read_text())['phases'][0]['metrics']
 
-    def metrics(name):
-        summary = json.loads((tmp_path / name / 'summary.json').read_text())
-        return summary['phases'][0]['metrics']
+    assert metrics(undisturbed) == pytest.approx(metrics(two_devices), rel=1e-4)
 
-    assert metrics('workers') == pytest.approx(metrics('devices'), rel=1e-4)
-    # Only the chief leaves anything in the run folder.
-    assert len(json.loads((tmp_path / 'workers/run.json').read_text())['launches']) == 1
-    assert len((tmp_path / 'workers/metrics.jsonl').read_text().splitlines()) == 3
-    assert sorted(path.name for path in (tmp_path / 'workers').iterdir() if path.is_dir()) == [
+
+def test_only_the_chief_writes(undisturbed):
+    assert len(json.loads((undisturbed / 'run.json').read_text())['launches']) == 1
+    assert len((undisturbed / 'metrics.jsonl').read_text().splitlines()) == STEPS // 10 + 1
+    assert sorted(path.name for path in undisturbed.iterdir() if path.is_dir()) == [
         'main',
         'pictures',
     ]
+
+
+def test_whatever_ends_one_of_them_all_leave_and_go_on_to_the_same_end(
+    processes, undisturbed, tmp_path
+):
+    workers = processes.pair(tmp_path)
+    advances(workers[1])
+    workers[1].terminate()
+    statuses, outputs = ended(*workers, within=60)
+    assert statuses == [AGAIN, AGAIN], outputs
+    assert all('everything is saved' in output for output in outputs)
+    assert 0 < steps_saved(tmp_path)[-1] < STEPS
+
+    for victim in (1, 0):
+        workers = processes.pair(tmp_path)
+        advances(workers[victim])
+        workers[victim].kill()
+        (status,), (output,) = ended(workers[1 - victim], within=60)
+        assert status == AGAIN, output
+        assert 'Another worker has left the run' in output.splitlines()[-1]
+        assert 'Traceback' not in output
+        assert workers[victim].wait() == -signal.SIGKILL
+        assert steps_saved(tmp_path)[-1] < STEPS
+
+    statuses, outputs = ended(*processes.pair(tmp_path))
+    assert statuses == [0, 0], outputs
+    assert_same_end(tmp_path, undisturbed)
+
+
+def test_workers_that_do_not_see_one_folder_are_refused(processes, undisturbed, tmp_path):
+    workers = processes.pair(undisturbed, tmp_path, arguments=['--mode=eval'])
+    statuses, outputs = ended(*workers, within=60)
+    assert statuses == [2, 2], outputs
+    for output in outputs:
+        assert 'find the same checkpoint in' in output.splitlines()[-1]
+        assert f'but that of step {STEPS}, none' in output.splitlines()[-1]

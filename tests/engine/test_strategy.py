@@ -176,3 +176,8 @@ def test_a_tpu_build_is_asked_for():
         pytest.skip('there is a TPU')
     with pytest.raises(UserError, match='no TPU support'):
         make_strategy('auto', tpu='local')
+
+
+def test_parameter_servers_are_refused_with_a_way_out():
+    with pytest.raises(UserError, match='Take --strategy=multi_worker'):
+        make_strategy('parameter_server')

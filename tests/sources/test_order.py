@@ -60,6 +60,17 @@ def test_a_start_at_step_k_reads_what_an_uninterrupted_run_reads(source, batch_s
         assert resumed == straight[step * batch_size :][: 2 * batch_size]
 
 
+@pytest.mark.parametrize(('replicas', 'pipelines'), [(1, 1), (4, 2)])
+def test_a_stride_reads_every_so_many_steps_of_what_a_run_reads(source, replicas, pipelines):
+    place = {'seed': 1, 'replicas': replicas, 'pipelines': pipelines, 'pipeline': pipelines - 1}
+    share = 8 // pipelines
+    straight = training(source, 12 * share, step=2, **place)
+    for turn in range(3):
+        strided = training(source, 4 * share, step=2 + turn, stride=3, **place)
+        steps = [straight[n * share : (n + 1) * share] for n in range(turn, 12, 3)]
+        assert strided == list(itertools.chain(*steps))
+
+
 def test_the_seed_decides_the_order(source):
     assert training(source, SIZE, seed=1) == training(source, SIZE, seed=1)
     assert training(source, SIZE, seed=1) != training(source, SIZE, seed=2)
