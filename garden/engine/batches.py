@@ -29,13 +29,16 @@ def global_size(batch: Batch, strategy: tf.distribute.Strategy) -> int:
     return (size or 0) * strategy.num_replicas_in_sync
 
 
-def arrival(batch: Batch, strategy: tf.distribute.Strategy) -> tf.Operation:
-    """Returns an op that has run when every local replica's part of a batch is there.
+def arrival(batch: Batch, strategy: tf.distribute.Strategy) -> list[tf.Operation]:
+    """Returns what has run when every local replica's part of a batch is there.
 
-    A step that depends on it leaves no trace if one of the parts cannot be read.
+    A step that depends on it leaves no trace if one of the parts cannot be read. Where steps run
+    eagerly it is nothing: there the batch is complete before the step begins.
     """
+    if tf.executing_eagerly():
+        return []
     parts = strategy.experimental_local_results(batch)
-    return tf.group(*tf.nest.flatten(parts, expand_composites=True))
+    return [tf.group(*tf.nest.flatten(parts, expand_composites=True))]
 
 
 def gathered(outputs: Any, strategy: tf.distribute.Strategy) -> Any:

@@ -184,7 +184,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         arrived = arrival(batch, self.strategy)
         calls = itertools.count()
 
-        with self.strategy.scope(), tf.control_dependencies([arrived]):
+        with self.strategy.scope(), tf.control_dependencies(arrived):
             step = self.global_step.read_value()
 
             def run(replica_step: ReplicaStep, batch: Batch) -> None:
@@ -201,7 +201,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         batch: Batch,
         step: tf.Tensor,
         call: int,
-        arrived: tf.Operation,
+        arrived: list[tf.Operation],
     ) -> None:
         def on_replica(batch: Batch) -> None:
             seed = randomness.step_seed(self.seed, step, call)
@@ -223,7 +223,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
             on_replica = tf.function(on_replica, jit_compile=True)
 
         def once_all_is_here(batch: Batch) -> None:
-            with tf.control_dependencies([arrived]):
+            with tf.control_dependencies(arrived):
                 on_replica(batch)
 
         self.strategy.run(once_all_is_here, args=(batch,))
@@ -263,7 +263,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
     def eval_step(self, iterator: Iterator[Batch]) -> Any:
         """Evaluates one batch on every replica; returns what the evaluators need of it."""
         batch = next(iterator)
-        with tf.control_dependencies([arrival(batch, self.strategy)]):
+        with tf.control_dependencies(arrival(batch, self.strategy)):
             number = self._eval_batch.read_value()
             self._eval_batch.assign_add(1)
         wanted = bool(self._evaluators)

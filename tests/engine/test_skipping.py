@@ -233,11 +233,12 @@ def test_beyond_the_budget_the_run_stops_with_the_list(one_device, tmp_path):
     with pytest.raises(UserError) as error:
         launch(one_device, tmp_path, task(1))
     reader = 'sources.arrays (x, y)'
+    first, second = (  # In the order in which they were met.
+        f'example {index} of {reader}: its target is not a number' for index in (13, 41)
+    )
     assert str(user_error_in(error.value)).startswith(
         f'{reader} (64 examples for training): 2 bad examples, where Points.bad_examples allows 1: '
-        f'example 41 of {reader}: its target is not a number; '
-        f'example 13 of {reader}: its target is not a number. '
-        'Mend or remove what is bad, or raise Points.bad_examples.'
+        f'{first}; {second}. Mend or remove what is bad, or raise Points.bad_examples.'
     )
     # What stopped the run is not taken for skipped when it goes on with a larger budget.
     _, watched = launch(one_device, tmp_path, task(2))
