@@ -71,5 +71,7 @@ def test_an_optimizer_takes_the_path_of_its_reference(name):
         )
         if step % 10 == 9:
             expected = TRAJECTORIES[name][step // 10]
-            np.testing.assert_allclose(layer.kernel, expected['kernel'], rtol=1e-5, atol=1e-5)
-            np.testing.assert_allclose(layer.bias, expected['bias'], rtol=1e-5, atol=1e-5)
+            for part, variable in (('kernel', layer.kernel), ('bias', layer.bias)):
+                # Rates are float32, so the error is a part of the largest weight.
+                bound = 1e-5 * np.abs(expected[part]).max()
+                np.testing.assert_allclose(variable, expected[part], rtol=0, atol=max(bound, 1e-5))
