@@ -25,6 +25,8 @@ class MovingAverage(tf.Module):
       interval: steps between two updates; a published decay belongs to its interval.
       warm_up: with True, d is min(decay, (1 + n) / (10 + n)) at the n-th update, so that a short
         run does not average its own initial weights.
+      start: up to this step an update copies the variables, as torchvision's recipe does during the
+        warm-up of the learning rate.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class MovingAverage(tf.Module):
         decay: float,
         interval: int = 1,
         warm_up: bool = False,
+        start: int = 0,
     ):
         super().__init__()
         if not 0 <= decay < 1:
@@ -44,6 +47,7 @@ class MovingAverage(tf.Module):
         self._decay = decay
         self._interval = interval
         self._warm_up = warm_up
+        self._start = start
         self.shadows = [
             tf.Variable(v, trainable=False, name='average') for v in self._variables.items
         ]
@@ -60,6 +64,8 @@ class MovingAverage(tf.Module):
         if self._warm_up:
             updates = tf.cast(step // self._interval, tf.float32)
             decay = tf.minimum(decay, (1 + updates) / (10 + updates))
+        if self._start:
+            decay = tf.where(step <= self._start, 0.0, decay)
         strategy = tf.distribute.get_strategy()
 
         def toward(shadow: tf.Variable, value: tf.Tensor) -> None:

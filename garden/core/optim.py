@@ -114,10 +114,7 @@ def minimize(
             loss, scalars = loss_fn(part)
         return _gradients(optimizer, tape, loss, variables), scalars
 
-    if micro_batches == 1:
-        gradients, scalars = gradients_of(batch)
-    else:
-        gradients, scalars = _mean_over_parts(gradients_of, split(batch, micro_batches))
+    gradients, scalars = mean_over_parts(gradients_of, batch, micro_batches)
     _apply(optimizer, gradients, variables)
     return scalars
 
@@ -137,9 +134,11 @@ def split(batch: Any, parts: int) -> Any:
     return tf.nest.map_structure(cut, batch)
 
 
-def _mean_over_parts(fn: Callable[[Any], Any], parts: Any) -> Any:
-    """Returns the mean of `fn` over the first axis of `parts`, one part in memory at a time."""
-    count = tf.nest.flatten(parts)[0].shape[0]
+def mean_over_parts(fn: Callable[[Any], Any], batch: Any, count: int) -> Any:
+    """Returns the mean of `fn` over `count` equal parts of `batch`, a part in memory at a time."""
+    if count == 1:
+        return fn(batch)
+    parts = split(batch, count)
 
     def part(i: Any) -> Any:
         return tf.nest.map_structure(lambda t: t[i], parts)

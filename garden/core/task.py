@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from garden.core.average import MovingAverage
+from garden.core.calibration import Calibration
 from garden.core.feed import Feed
 
 Scalars = Mapping[str, tf.Tensor]
@@ -108,6 +109,13 @@ class Task(tf.Module, abc.ABC):
     def averages(self) -> Sequence[MovingAverage]:
         """Returns the moving averages of weights to update after each step and to evaluate with."""
         return ()
+
+    def calibration(self) -> Calibration | None:
+        """Returns what to estimate anew from training batches before each evaluation, if anything.
+
+        The weights are by then the averaged ones, if there are any.
+        """
+        return None
 
     def gauges(self) -> Mapping[str, Callable[[], tf.Tensor]]:
         """Returns scalars to read at the end of a loop, e.g. an optimizer's learning rate."""

@@ -35,6 +35,9 @@ class Dataloader(abc.ABC):
       training: True for endless batches of augmented examples, False for one pass, padded to whole
         batches, with a bool vector 'mask' that is False where an example is padding.
       shuffle: whether each epoch of the training has an order of its own.
+      repeats: how often a training batch holds the same example, each time augmented differently
+        (repeated augmentation, arXiv:1901.09335); an epoch of as many steps as ever then sees only
+        this part of the examples.
       cache: whether the raw examples are read once and kept in memory.
       parallel_calls: examples that are parsed at the same time; -1 adapts it to the machine.
       prefetch: batches that are made ahead; -1 adapts it to the machine.
@@ -56,9 +59,11 @@ class Dataloader(abc.ABC):
         parallel_calls: int = tf.data.AUTOTUNE,
         prefetch: int = tf.data.AUTOTUNE,
         bad_examples: int | None = None,
+        repeats: int = 1,
     ):
-        if batch_size < 1:
-            raise UserError(f'{self} needs a batch_size of 1 or more; {batch_size} is not.')
+        for name, value in (('batch_size', batch_size), ('repeats', repeats)):
+            if value < 1:
+                raise UserError(f'{self} needs a {name} of 1 or more; {value} is not.')
         if bad_examples is None:
             bad_examples = _BAD_IN_TRAINING if training else 0
         if bad_examples < 0:
@@ -73,6 +78,7 @@ class Dataloader(abc.ABC):
         self._bad_examples = bad_examples
         self._bad_examples_setting = f'{gin_name(self)}.bad_examples'
         self._cached: Source | None = None
+        self._repeats = repeats
 
     @property
     @abc.abstractmethod
@@ -165,7 +171,7 @@ class Dataloader(abc.ABC):
     def _keys(self, source: Source, feed: Feed) -> tf.data.Dataset:
         """Yields (position, key) of this pipeline."""
         if self.training:
-            return source.training_keys(feed, self.batch_size, self._shuffle)
+            return self._training_keys(source, feed)
         return source.evaluation_keys(feed, self.batch_size)
 
     def _elements(self, feed: Feed) -> tf.data.Dataset:
@@ -223,6 +229,25 @@ class Dataloader(abc.ABC):
 
         found = blame(self._source, excluded, examine)
         return [Flaw(index, self._source.place(index), what) for index, what in found.items()]
+
+    def _training_keys(self, source: Source, feed: Feed) -> tf.data.Dataset:
+        """Yields (position, key) in training; copies of an example lie far apart in the batch."""
+        if self._repeats == 1:
+            return source.training_keys(feed, self.batch_size, self._shuffle)
+        share = feed.share(self.batch_size)
+        distinct = -(-share // self._repeats)
+        # A place in the run that reads one batch of `distinct` examples on each host.
+        reduced = dataclasses.replace(feed, replicas=feed.pipelines)
+        keys = source.training_keys(reduced, distinct * feed.pipelines, self._shuffle)
+
+        def copies(positions: tf.Tensor, keys: Any) -> tuple[tf.Tensor, Any]:
+            # Of every copy, a position of its own; where repeats do not divide, the last are cut.
+            numbers = range(self._repeats)
+            own = [positions * self._repeats + number for number in numbers]
+            every = tf.nest.map_structure(lambda key: tf.concat([key for _ in numbers], 0), keys)
+            return tf.nest.map_structure(lambda t: t[:share], (tf.concat(own, 0), every))
+
+        return keys.batch(distinct).map(copies).unbatch()
 
     @property
     def _options(self) -> tf.data.Options:

@@ -56,6 +56,7 @@ class ImageClassification(Dataloader):
         not from 0 to num_classes - 1.
       num_classes: the number of classes; None for as many as the source has names for. Where
         neither is known, only a label below 0 is out of range.
+      repeats: see the base class.
 
     Raises:
       UserError: for an unknown crop, or an eval_resize smaller than image_size.
@@ -90,9 +91,18 @@ class ImageClassification(Dataloader):
         prefetch: int = tf.data.AUTOTUNE,
         bad_examples: int | None = None,
         num_classes: int | None = None,
+        repeats: int = 1,
     ):
         super().__init__(
-            source, batch_size, training, shuffle, cache, parallel_calls, prefetch, bad_examples
+            source,
+            batch_size,
+            training,
+            shuffle,
+            cache,
+            parallel_calls,
+            prefetch,
+            bad_examples,
+            repeats,
         )
         if image_size < 1:
             raise UserError(f'{self}: image_size is at least 1; {image_size} is not.')

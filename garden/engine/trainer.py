@@ -17,7 +17,9 @@ from garden.core.feed import Feed
 from garden.core.task import Batch, ReplicaStep, Task
 from garden.engine import randomness
 from garden.engine.batches import REPEAT, arrival, endless, gathered, global_size
+from garden.engine.calibration import Calibrator
 from garden.engine.data_service import DataService
+from garden.engine.replica_state import ReplicaState
 from garden.engine.skipping import Skipper
 
 MASK = 'mask'
@@ -92,6 +94,11 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
             self._eval = {name: keras.metrics.Mean(name, exact) for name in task.eval_scalars}
         self._averages = tuple(task.averages())
         self._reseed = randomness.Reseeder(task)
+        self._calibrator = None
+        if (calibration := task.calibration()) is not None:
+            self._calibrator = Calibrator(calibration, task, strategy, seed, self._reseed)
+        swaps = self._averages or self._calibrator
+        self._of_replicas = ReplicaState(task.variables if swaps else (), strategy)
 
     def open_training_data(self, attempt: int = 0) -> None:
         """Makes the input pipeline that goes on from the present step; call it after a restore.
@@ -237,10 +244,16 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
 
     @contextlib.contextmanager
     def evaluation_weights(self) -> Iterator[None]:
-        """Lets the task hold its averaged weights for the time of the context."""
+        """Lets the task hold averaged weights and calibrated statistics in the context."""
         with contextlib.ExitStack() as stack, self.strategy.scope():
+            # Swapping leaves all replicas the mean of their statistics; each gets its own back.
+            self._of_replicas.collect()
+            stack.callback(self._of_replicas.hand_out)
             for average in self._averages:
                 stack.enter_context(average.swapped_in())
+            if self._calibrator is not None:
+                step = int(self.global_step.numpy())
+                stack.enter_context(self._calibrator.swapped_in(step, self.skipper))
             yield
 
     def evaluate(self, num_steps: tf.Tensor) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -12,6 +13,7 @@ from garden.core.errors import UserError, did_you_mean
 from garden.core.registry import register
 from garden.layers.conv_norm import ConvNorm
 from garden.layers.squeeze_excitation import SqueezeExcitation
+from garden.layers.stochastic_depth import StochasticDepth
 from garden.models.regnet_design import REGNETX, REGNETY, Design, Stage
 
 
@@ -25,6 +27,7 @@ class Block(keras.layers.Layer):
       se_ratio: width of the squeeze-excitation over `width_in`; 0 for a block without.
       conv: makes a `ConvNorm`.
       name: name of the layer.
+      drop_rate: the probability that training drops all but the shortcut, for each image.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Block(keras.layers.Layer):
         se_ratio: float,
         conv: Callable[..., ConvNorm],
         name: str,
+        drop_rate: float = 0.0,
     ):
         super().__init__(name=name)
         width, inner = stage.width, stage.bottleneck_width
@@ -44,6 +48,7 @@ class Block(keras.layers.Layer):
         if se_ratio:
             self.se = SqueezeExcitation(inner, round(se_ratio * width_in), name='se')
         self.conv3 = conv(width, 1, activation=False, name='conv3')
+        self.drop = StochasticDepth(drop_rate) if drop_rate else None
         self.downsample = None
         if width_in != width or strides != 1:
             self.downsample = conv(width, 1, strides=strides, activation=False, name='downsample')
@@ -54,6 +59,8 @@ class Block(keras.layers.Layer):
         if self.se is not None:
             outputs = self.se(outputs)
         outputs = self.conv3(outputs, training=training)
+        if self.drop is not None:
+            outputs = self.drop(outputs, training=training)
         if self.downsample is not None:
             inputs = self.downsample(inputs, training=training)
         return tf.nn.relu(outputs + inputs)
@@ -104,6 +111,7 @@ class RegNet(keras.Model):
       stem_width: channels of the stem.
       stem_stride: stride of the stem: 2, or 1 for small images.
       se_ratio: width of the squeeze-excitations over the width that enters the block; 0 for none.
+      drop_path: the `drop_rate` of the last block; it rises linearly from 0 in the first.
       synchronized: whether batch statistics are taken over all replicas.
       implementation: of the grouped convolutions, see `garden.layers.grouped_conv.GroupedConv2D`.
       name: name of the model.
@@ -117,6 +125,7 @@ class RegNet(keras.Model):
         stem_width: int = 32,
         stem_stride: int = 2,
         se_ratio: float = 0.25,
+        drop_path: float = 0.0,
         synchronized: bool = False,
         implementation: str = 'auto',
         name: str = 'regnet',
@@ -125,12 +134,14 @@ class RegNet(keras.Model):
         conv = functools.partial(ConvNorm, synchronized=synchronized, implementation=implementation)
         self.stem = conv(stem_width, 3, strides=stem_stride, name='stem')
         width = stem_width
+        rates = iter(np.linspace(0, drop_path, sum(stage.depth for stage in stages)))
         self._stage_names = [f's{i}' for i in range(1, len(stages) + 1)]
         for stage_name, stage in zip(self._stage_names, stages, strict=True):
             blocks = []
             for j in range(1, stage.depth + 1):
                 strides = 2 if j == 1 else 1
-                blocks.append(Block(stage, width, strides, se_ratio, conv, name=f'b{j}'))
+                rate = float(next(rates))
+                blocks.append(Block(stage, width, strides, se_ratio, conv, f'b{j}', rate))
                 width = stage.width
             setattr(self, stage_name, _Chain(blocks, name=stage_name))
         self.head = _Head(num_classes)
@@ -169,6 +180,7 @@ def regnety(
     stem_width: int = 32,
     stem_stride: int = 2,
     se_ratio: float = 0.25,
+    drop_path: float = 0.0,
     synchronized: bool = False,
     implementation: str = 'auto',
 ) -> RegNet:
@@ -188,6 +200,7 @@ def regnety(
       stem_width: see `RegNet`.
       stem_stride: see `RegNet`.
       se_ratio: see `RegNet`.
+      drop_path: see `RegNet`.
       synchronized: see `RegNet`.
       implementation: see `RegNet`.
 
@@ -212,6 +225,7 @@ def regnety(
         stem_width,
         stem_stride,
         se_ratio,
+        drop_path,
         synchronized,
         implementation,
         name='regnety',
@@ -232,6 +246,7 @@ def regnetx(
     width_rounding: str = 'pycls',
     stem_width: int = 32,
     stem_stride: int = 2,
+    drop_path: float = 0.0,
     synchronized: bool = False,
     implementation: str = 'auto',
 ) -> RegNet:
@@ -254,6 +269,7 @@ def regnetx(
         stem_width,
         stem_stride,
         se_ratio=0,
+        drop_path=drop_path,
         synchronized=synchronized,
         implementation=implementation,
         name='regnetx',

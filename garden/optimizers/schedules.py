@@ -6,7 +6,10 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
+from garden.core.errors import UserError, did_you_mean
 from garden.core.registry import register
+
+_WARMUPS = ('times', 'before', 'over')
 
 
 class _Schedule(keras.optimizers.schedules.LearningRateSchedule):
@@ -25,11 +28,15 @@ class _Schedule(keras.optimizers.schedules.LearningRateSchedule):
         """Returns the rate, float32, for the update after `step` updates."""
         step = tf.cast(step, tf.int64)
         step = tf.cast(step - step % self.steps_per_epoch, tf.float32)
-        rate = self.base * self.factor(step)
         if not self.warmup_steps:
-            return rate
+            return self.base * self.factor(step)
         progress = tf.minimum(step / self.warmup_steps, 1.0)
-        return rate * (self.warmup_factor * (1 - progress) + progress)
+        ramp = self.warmup_factor * (1 - progress) + progress
+        return self.base * self.warmed_up(ramp, step)
+
+    def warmed_up(self, ramp: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """Returns the multiple of the base rate, where `ramp` is the factor of the warm-up."""
+        return ramp * self.factor(step)
 
     def factor(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the multiple of the base rate at `step`, a float32 tensor, without warm-up."""
@@ -42,9 +49,14 @@ class _Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
 @register('schedules', 'cosine')
 class Cosine(_Schedule):
-    """Half a cosine wave from `base` to `base * floor`, with warm-up as a factor on the wave.
+    """Half a cosine wave from `base` to `base * floor`, with warm-up.
 
-    With `steps_per_epoch` the rate changes between epochs only, as in pycls (arXiv:2003.13678).
+    With `steps_per_epoch` the rate changes between epochs only, as in pycls (arXiv:2003.13678),
+    torchvision and timm. These differ in how the warm-up meets the wave:
+
+    - 'times' (pycls): its factor multiplies the wave;
+    - 'before' (torchvision): it rises to `base`, and there the wave begins, to end at `steps`;
+    - 'over' (timm): it covers the beginning of the wave, which then goes on from where it is.
 
     Args:
       base: the rate at the top of the wave.
@@ -53,6 +65,10 @@ class Cosine(_Schedule):
       warmup_steps: steps during which the rate is multiplied by a factor that rises to 1.
       warmup_factor: the factor at step 0.
       steps_per_epoch: steps for which the rate stays the same.
+      warmup: 'times', 'before' or 'over'.
+
+    Raises:
+      UserError: for another kind of warm-up.
     """
 
     def __init__(
@@ -63,15 +79,30 @@ class Cosine(_Schedule):
         warmup_steps: int = 0,
         warmup_factor: float = 0.0,
         steps_per_epoch: int = 1,
+        warmup: str = 'times',
     ):
         super().__init__(base, warmup_steps, warmup_factor, steps_per_epoch)
+        if warmup not in _WARMUPS:
+            raise UserError(
+                f'schedules.cosine.warmup is one of {", ".join(_WARMUPS)}; {warmup!r} is not.'
+                f'{did_you_mean(str(warmup), _WARMUPS)}'
+            )
         self.steps = steps
         self.floor = floor
+        self.warmup = warmup
 
     def factor(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the wave's height at `step`, between `floor` and 1."""
-        wave = 0.5 * (1 + tf.cos(math.pi * tf.minimum(step / self.steps, 1.0)))
+        begin = self.warmup_steps if self.warmup == 'before' else 0
+        progress = tf.clip_by_value((step - begin) / (self.steps - begin), 0.0, 1.0)
+        wave = 0.5 * (1 + tf.cos(math.pi * progress))
         return self.floor + (1 - self.floor) * wave
+
+    def warmed_up(self, ramp: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """See the base class."""
+        if self.warmup == 'times':
+            return super().warmed_up(ramp, step)
+        return tf.where(step < self.warmup_steps, ramp, self.factor(step))
 
 
 @register('schedules', 'piecewise')

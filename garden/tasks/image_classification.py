@@ -1,5 +1,6 @@
 """Image classification: one network, one optimizer, softmax cross entropy, top-1 and top-5."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ import tf_keras as keras
 
 from garden.core import optim
 from garden.core.average import MovingAverage
+from garden.core.calibration import BatchStatistics, Calibration
 from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.core.registry import register
@@ -17,6 +19,11 @@ from garden.evaluators.classification import ConfusionMatrix
 from garden.losses.classification import cross_entropy
 
 _MAX_CONFUSION = 200
+
+# (class numbers or probabilities, logits) -> the loss of each example.
+Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# (images, class probabilities, seed) -> the two, mixed.
+Mix = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 class Images(Protocol):
@@ -43,11 +50,17 @@ class ImageClassification(Task):
       train_data: training batches; labels may be mixed, float32 [b, classes].
       eval_data: evaluation batches.
       label_smoothing: the probability mass spread evenly over all classes, in training.
+      loss: takes the place of the cross entropy in training; label smoothing is then its matter.
+      mix: mixes training images and their labels, e.g. `augmentations.mixup_cutmix`.
       micro_batches: parts into which a replica's batch is cut to save memory; the update is that of
         the whole batch.
       average_decay: decay of the moving average of all weights and statistics that evaluation uses;
         None for none.
       average_interval: steps between two updates of the average.
+      average_warm_up: see `MovingAverage`.
+      average_start: see `MovingAverage`.
+      precise_batches: training batches from which each evaluation estimates the statistics of
+        BatchNorm anew (precise BatchNorm, as in pycls); 0 to evaluate with the moving ones.
       mistakes: how many misclassified images an evaluation draws.
     """
 
@@ -58,9 +71,14 @@ class ImageClassification(Task):
         train_data: Images,
         eval_data: Images,
         label_smoothing: float = 0.0,
+        loss: Loss | None = None,
+        mix: Mix | None = None,
         micro_batches: int = 1,
         average_decay: float | None = None,
         average_interval: int = 1,
+        average_warm_up: bool = True,
+        average_start: int = 0,
+        precise_batches: int = 0,
         mistakes: int = 0,
     ):
         super().__init__()
@@ -68,9 +86,16 @@ class ImageClassification(Task):
             raise UserError(
                 f'image_classification.label_smoothing lies in [0, 1); {label_smoothing} does not.'
             )
+        if loss is not None and label_smoothing:
+            raise UserError(
+                'image_classification.label_smoothing is about the cross entropy; the loss that is '
+                'bound has a setting of its own for it.'
+            )
         self._train_data = train_data
         self._eval_data = eval_data
-        self._label_smoothing = label_smoothing
+        self._loss = loss or functools.partial(cross_entropy, label_smoothing=label_smoothing)
+        self._mix = mix
+        self._precise_batches = precise_batches
         self._micro_batches = micro_batches
         self._mistakes = mistakes
         self.model = model
@@ -82,7 +107,11 @@ class ImageClassification(Task):
         self.average = None
         if average_decay is not None:
             self.average = MovingAverage(
-                model.variables, average_decay, average_interval, warm_up=True
+                model.variables,
+                average_decay,
+                average_interval,
+                average_warm_up,
+                average_start,
             )
         self.train_scalars = ('loss', 'top1')
         # Among few classes, being in the best five says nothing.
@@ -122,14 +151,22 @@ class ImageClassification(Task):
 
     def train_step(self, batch: Batch, seed: tf.Tensor) -> Scalars:
         """See the base class."""
-        del seed
-        return optim.minimize(
-            self._loss, batch, self.optimizer, self.model.trainable_variables, self._micro_batches
-        )
+        variables = self.model.trainable_variables
+        batch = self._mixed(batch, seed)
+        return optim.minimize(self._loss_of, batch, self.optimizer, variables, self._micro_batches)
 
-    def _loss(self, batch: Batch) -> tuple[tf.Tensor, Scalars]:
+    def _mixed(self, batch: Batch, seed: tf.Tensor) -> Batch:
+        if self._mix is None:
+            return batch
+        labels = batch['label']
+        if labels.shape.rank == 1:
+            labels = tf.one_hot(labels, len(self._names))
+        images, labels = self._mix(batch['image'], labels, seed)
+        return {**batch, 'image': images, 'label': labels}
+
+    def _loss_of(self, batch: Batch) -> tuple[tf.Tensor, Scalars]:
         logits = self.model(batch['image'], training=True)
-        loss = tf.reduce_mean(cross_entropy(batch['label'], logits, self._label_smoothing))
+        loss = tf.reduce_mean(self._loss(batch['label'], logits))
         labels = batch['label']
         if labels.shape.rank == 2:
             labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
@@ -159,6 +196,20 @@ class ImageClassification(Task):
     def averages(self) -> Sequence[MovingAverage]:
         """See the base class."""
         return () if self.average is None else (self.average,)
+
+    def calibration(self) -> Calibration | None:
+        """See the base class."""
+        if not self._precise_batches:
+            return None
+        statistics = BatchStatistics(self.model)
+
+        def of_part(images: tf.Tensor) -> list[tf.Tensor]:
+            return statistics.of(lambda: self.model(images, training=True))
+
+        def of_batch(batch: Batch) -> list[tf.Tensor]:
+            return optim.mean_over_parts(of_part, batch['image'], self._micro_batches)
+
+        return Calibration(statistics.variables, of_batch, self._precise_batches)
 
     def gauges(self) -> Mapping[str, Callable[[], tf.Tensor]]:
         """See the base class."""
@@ -192,9 +243,10 @@ class ImageClassification(Task):
         return drawn
 
     def draw_batch(self, batch: Batch) -> Mapping[str, np.ndarray]:
-        """Draws the first images of a batch with their labels."""
+        """Draws the first images of a batch with their labels, of mixed ones the larger part's."""
         from garden.figures.grid import image_grid
 
+        batch = self._mixed(batch, tf.zeros([2], tf.int32))
         images = self._train_data.denormalize(batch['image'][:25].numpy())
         labels = batch['label'][:25].numpy()
         if labels.ndim == 2:

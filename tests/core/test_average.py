@@ -1,5 +1,8 @@
 """Moving averages beyond what the trainer's tests show of them."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -28,6 +31,21 @@ def test_warm_up_lets_early_weights_go():
         decay = min(0.999, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * 10
     np.testing.assert_allclose(average.shadows[0].numpy(), expected, rtol=1e-6)
+
+
+def test_it_is_the_average_of_torchvisions_script():
+    """The numbers come from tools/torch_references.py: every 4 steps, copies up to step 12."""
+    expected = json.loads((Path(__file__).parent / 'data' / 'average.json').read_text())
+    variable = tf.Variable(np.zeros(3))
+    average = MovingAverage([variable], decay=0.7, interval=4, start=12)
+    rng = np.random.default_rng(0)
+    seen = []
+    for step in range(1, 41):
+        variable.assign(rng.normal(size=(1, 3))[0])
+        average.update(tf.constant(step, tf.int64))
+        if step % 4 == 0:
+            seen.append(average.shadows[0].numpy())
+    np.testing.assert_allclose(seen, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_what_is_no_floating_point_number_is_left_out():

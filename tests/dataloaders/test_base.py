@@ -203,3 +203,51 @@ def test_a_batch_that_replicas_cannot_share_is_reported():
         Numbers(numbers(), 8, training=True)(Feed(replicas=3))
     with pytest.raises(UserError, match='batch_size of 1 or more; 0 is not'):
         Numbers(numbers(), 0, training=True)
+
+
+@pytest.mark.parametrize(('replicas', 'pipelines'), [(1, 1), (2, 1), (2, 2)])
+@pytest.mark.parametrize('step', [0, 3])
+def test_a_batch_repeats_each_example_with_other_augmentations(replicas, pipelines, step):
+    place = {'replicas': replicas, 'pipelines': pipelines, 'seed': 4}
+    loader = Numbers(numbers(), 12, training=True, repeats=3)
+    batches = global_batches(loader, 9, step=step, **place)
+    for batch in batches:
+        examples, counts = np.unique(batch['number'], return_counts=True)
+        assert len(examples) == 4 or (counts % 3 == 0).all()  # The same again, across two epochs.
+        assert counts.sum() == 12
+        assert len(np.unique(batch['noise'], axis=0)) == 12
+    # Steps 0 to 6 read 28 examples: one epoch of 21 and the beginning of the next.
+    if not step:
+        first = np.concatenate([batch['number'] for batch in batches])[:72]
+        assert len(np.unique(first)) == SIZE
+
+
+def test_repeats_are_functions_of_the_position_on_any_number_of_hosts():
+    loader = Numbers(numbers(), 12, training=True, repeats=3)
+    straight = global_batches(loader, 6, 1, 1)
+    resumed = global_batches(loader, 2, 1, 1, step=4)
+    for one, other in zip(straight[4:], resumed, strict=True):
+        np.testing.assert_array_equal(one['noise'], other['noise'])
+    shared = global_batches(loader, 6, 2, 2)
+    for one, other in zip(straight, shared, strict=True):
+        for name in ('number', 'noise'):
+            np.testing.assert_array_equal(np.sort(one[name], 0), np.sort(other[name], 0))
+
+
+def test_copies_lie_far_apart_and_a_batch_need_not_be_divisible():
+    (batch,) = read(Numbers(numbers(), 8, training=True, repeats=3), 1)
+    order = batch['number']
+    np.testing.assert_array_equal(order[:3], order[3:6])
+    np.testing.assert_array_equal(order[:2], order[6:])
+    assert len(set(order[:3])) == 3
+
+
+def test_repeats_do_not_touch_the_evaluation():
+    loader = Numbers(numbers(), 8, training=False, repeats=3)
+    seen = np.concatenate([batch['number'][batch['mask']] for batch in read(loader)])
+    np.testing.assert_array_equal(seen, np.arange(SIZE))
+
+
+def test_a_number_of_repeats_that_makes_no_sense_is_refused():
+    with pytest.raises(UserError, match='repeats of 1 or more; 0 is not'):
+        Numbers(numbers(), 8, training=True, repeats=0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from garden import registry
+from garden.core.errors import UserError
 
 
 def schedule(name, **settings):
@@ -71,3 +72,8 @@ def test_the_configuration_rebuilds_the_schedule(name, settings):
     again = type(original)(**original.get_config())
     steps = range(12)
     assert [float(again(s)) for s in steps] == [float(original(s)) for s in steps]
+
+
+def test_an_unknown_kind_of_warm_up_is_refused():
+    with pytest.raises(UserError, match=r"'befor' is not\. Did you mean before"):
+        schedule('cosine', base=1.0, steps=10, warmup='befor')

@@ -38,7 +38,7 @@ def test_sgd_follows_its_formula_across_a_drop_of_the_rate(nesterov, decay):
     np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize('name', ['sgd', 'adamw'])
+@pytest.mark.parametrize('name', ['sgd', 'adamw', 'lamb'])
 def test_decay_spares_what_it_is_told_to_by_the_type_of_layer(name):
     model = keras.Sequential(
         [
