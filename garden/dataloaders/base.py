@@ -108,6 +108,14 @@ class Dataloader(abc.ABC):
         del seed
         return batch
 
+    def unpack(self, batch: Batch) -> Batch:
+        """Makes of a batch, on the device, what the network sees; inherited, it changes nothing.
+
+        A task calls it in its steps, so that what is cheap to compute and large to move is computed
+        there.
+        """
+        return batch
+
     @_traced_as_written
     def __call__(self, feed: Feed) -> tf.data.Dataset:
         """Returns batches that are the share of one replica, from `feed.step` on.

@@ -57,13 +57,14 @@ def inception_window(
     seed: tf.Tensor,
     area: tuple[float, float] = (0.08, 1.0),
     aspect: tuple[float, float] = (3 / 4, 4 / 3),
+    log_aspect: bool = False,
     tries: int = 10,
 ) -> tf.Tensor:
     """Draws the window of an Inception-style crop, as pycls does (Radosavovic et al., 2020).
 
     A try draws a part of the area and an aspect ratio, both uniformly, and swaps height and width
     with probability 1/2; the first that fits into the image counts. When none does, the window is
-    the central square.
+    the central square. torchvision and timm draw the logarithm of the aspect ratio.
 
     Args:
       height: of the image, int32.
@@ -71,6 +72,7 @@ def inception_window(
       seed: see the module.
       area: bounds of the window's part of the area.
       aspect: bounds of its width / height.
+      log_aspect: whether its logarithm is drawn.
       tries: how often to draw.
 
     Returns:
@@ -78,7 +80,10 @@ def inception_window(
     """
     draws = tf.random.stateless_uniform([5, tries], seed)
     target = (area[0] + (area[1] - area[0]) * draws[0]) * tf.cast(height * width, tf.float32)
-    ratio = aspect[0] + (aspect[1] - aspect[0]) * draws[1]
+    if log_aspect:
+        ratio = aspect[0] * tf.pow(aspect[1] / aspect[0], draws[1])
+    else:
+        ratio = aspect[0] + (aspect[1] - aspect[0]) * draws[1]
     sides = tf.stack([tf.sqrt(target / ratio), tf.sqrt(target * ratio)])
     sides = tf.where(draws[2] < 0.5, sides[::-1], sides)
     heights, widths = tf.unstack(tf.cast(tf.round(sides), tf.int32))
@@ -91,18 +96,38 @@ def inception_window(
     return tf.where(tf.reduce_any(fits), window, _central_square(height, width))
 
 
-def resize(image: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> tf.Tensor:
-    """Resizes bilinearly with half-pixel centres and no antialiasing, as OpenCV does; float32."""
-    return tf.image.resize(image, [height, width], 'bilinear', antialias=False)
+def resize(
+    image: tf.Tensor,
+    height: int | tf.Tensor,
+    width: int | tf.Tensor,
+    method: str = 'bilinear',
+    antialias: bool = False,
+) -> tf.Tensor:
+    """Resizes with half-pixel centres; float32, of the range 0 to 255.
+
+    Bilinear without antialiasing is what OpenCV does, with it what Pillow and torchvision do.
+
+    Args:
+      image: uint8, or float32 from 0 to 255, [height, width, 3].
+      height: of the result.
+      width: of the result.
+      method: 'bilinear' or 'bicubic'.
+      antialias: whether the filter widens with the scale when the image gets smaller.
+    """
+    resized = tf.image.resize(image, [height, width], method, antialias=antialias)
+    # Bicubic weights may be negative.
+    return tf.clip_by_value(resized, 0, 255) if method == 'bicubic' else resized
 
 
-def resize_shorter_side(image: tf.Tensor, size: int) -> tf.Tensor:
+def resize_shorter_side(
+    image: tf.Tensor, size: int, method: str = 'bilinear', antialias: bool = False
+) -> tf.Tensor:
     """Resizes the shorter side to `size` and the other in proportion, cut to an integer."""
     shape = tf.cast(tf.shape(image)[:2], tf.float64)
     longer = tf.cast(tf.reduce_max(shape) / tf.reduce_min(shape) * size, tf.int32)
     height = tf.where(shape[0] <= shape[1], size, longer)
     width = tf.where(shape[0] <= shape[1], longer, size)
-    return resize(image, height, width)
+    return resize(image, height, width, method, antialias)
 
 
 def center_crop(image: tf.Tensor, size: int) -> tf.Tensor:
@@ -173,25 +198,26 @@ def pca_lighting(seed: tf.Tensor, std: float) -> tf.Tensor:
 
 
 def normalize(
-    image: tf.Tensor,
-    mean: Sequence[float] | tf.Tensor,
-    std: Sequence[float],
-    white: float = 1.0,
+    image: tf.Tensor, mean: Sequence[float] | tf.Tensor, std: Sequence[float]
 ) -> tf.Tensor:
     """Subtracts the mean of each channel and divides by its standard deviation.
 
     Args:
-      image: float32, [height, width, 3], of static width.
-      mean: of each channel, for values from 0 to 1.
+      image: uint8 or float32 from 0 to 255, [..., height, width, 3], of static width.
+      mean: of each channel, for values from 0 to 1: [3], or one for each image: [..., 3].
       std: of each channel, for values from 0 to 1.
-      white: the largest value that the image may have, 1 or 255.
+
+    Returns:
+      float32, of the image's shape.
     """
     deviation = tf.constant(std, tf.float32)
-    factor, offset = 1 / (white * deviation), -tf.convert_to_tensor(mean, tf.float32) / deviation
+    offset = -tf.convert_to_tensor(mean, tf.float32) / deviation
     # Whole rows at a time: to repeat three numbers for each pixel takes ten times as long.
-    width = image.shape[1]
-    rows = tf.reshape(image, [tf.shape(image)[0], width * 3])
-    scaled = rows * tf.tile(factor, [width]) + tf.tile(offset, [width])
+    width = image.shape[-2]
+    rows = tf.reshape(image, tf.concat([tf.shape(image)[:-2], [width * 3]], 0))
+    factors = tf.tile(1 / (255 * deviation), [width])
+    offsets = tf.tile(offset, [1] * (offset.shape.rank - 1) + [width])[..., None, :]
+    scaled = tf.cast(rows, tf.float32) * factors + offsets
     return tf.ensure_shape(tf.reshape(scaled, tf.shape(image)), image.shape)
 
 

@@ -27,7 +27,7 @@ Mix = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 class Images(Protocol):
-    """Batches of {'image': float32 [b, h, w, 3], 'label': int32 [b]}, as the data loaders make."""
+    """Batches of {'image': [b, h, w, 3], 'label': int32 [b]}, as the data loaders make."""
 
     image_size: int
     class_names: Sequence[str] | None
@@ -36,8 +36,11 @@ class Images(Protocol):
     def __call__(self, feed: Feed) -> tf.data.Dataset:
         """Returns the batches of one replica."""
 
+    def unpack(self, batch: Batch) -> Batch:
+        """Returns the batch with images that are float32 and normalised."""
+
     def denormalize(self, images: np.ndarray) -> np.ndarray:
-        """Returns the images as they look, uint8."""
+        """Returns normalised images as they look, uint8."""
 
 
 @register('tasks', 'image_classification')
@@ -152,7 +155,7 @@ class ImageClassification(Task):
     def train_step(self, batch: Batch, seed: tf.Tensor) -> Scalars:
         """See the base class."""
         variables = self.model.trainable_variables
-        batch = self._mixed(batch, seed)
+        batch = self._mixed(self._train_data.unpack(batch), seed)
         return optim.minimize(self._loss_of, batch, self.optimizer, variables, self._micro_batches)
 
     def _mixed(self, batch: Batch, seed: tf.Tensor) -> Batch:
@@ -175,6 +178,7 @@ class ImageClassification(Task):
     def eval_step(self, batch: Batch, seed: tf.Tensor) -> tuple[Scalars, Mapping[str, tf.Tensor]]:
         """See the base class."""
         del seed
+        batch = self._eval_data.unpack(batch)
         logits = tf.cast(self.model(batch['image'], training=False), tf.float32)
         labels = batch['label']
         scalars = {'loss': cross_entropy(labels, logits), 'top1': _in_top(labels, logits, 1)}
@@ -207,7 +211,8 @@ class ImageClassification(Task):
             return statistics.of(lambda: self.model(images, training=True))
 
         def of_batch(batch: Batch) -> list[tf.Tensor]:
-            return optim.mean_over_parts(of_part, batch['image'], self._micro_batches)
+            images = self._train_data.unpack(batch)['image']
+            return optim.mean_over_parts(of_part, images, self._micro_batches)
 
         return Calibration(statistics.variables, of_batch, self._precise_batches)
 
@@ -246,7 +251,7 @@ class ImageClassification(Task):
         """Draws the first images of a batch with their labels, of mixed ones the larger part's."""
         from garden.figures.grid import image_grid
 
-        batch = self._mixed(batch, tf.zeros([2], tf.int32))
+        batch = self._mixed(self._train_data.unpack(batch), tf.zeros([2], tf.int32))
         images = self._train_data.denormalize(batch['image'][:25].numpy())
         labels = batch['label'][:25].numpy()
         if labels.ndim == 2:

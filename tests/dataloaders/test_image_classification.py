@@ -85,6 +85,29 @@ def test_lighting_neither_clips_nor_quantises():
     assert len(np.unique(levels, axis=0)) == 4, 'each image has a light of its own'
 
 
+@pytest.mark.parametrize('training', [True, False])
+def test_images_may_be_normalised_on_the_device(training):
+    def batch(on_device):
+        loader = ImageClassification(
+            Synthetic(8),
+            4,
+            training,
+            image_size=16,
+            augment=[lambda image, seed: 1 - image],
+            lighting=0.5,
+            on_device=on_device,
+        )
+        batch = first(loader)
+        return batch, {name: np.asarray(value) for name, value in loader.unpack(batch).items()}
+
+    (sent, unpacked), (_, expected) = batch(True), batch(False)
+    assert sent['image'].dtype == np.uint8
+    assert unpacked.keys() == expected.keys()
+    half_a_level = 0.51 / 255 / np.array(STD)
+    assert np.all(np.abs(unpacked['image'] - expected['image']) < half_a_level)
+    np.testing.assert_array_equal(unpacked['label'], expected['label'])
+
+
 def test_augmentations_are_applied_in_turn_with_seeds_of_their_own():
     seeds = []
 

@@ -207,12 +207,51 @@ def test_lighting_is_a_colour_along_the_principal_components():
         np.testing.assert_allclose(ops.pca_lighting(seed, 0.5), shift, atol=1e-6)
 
 
-@pytest.mark.parametrize('white', [1, 255])
-def test_normalize(white):
-    image = smooth(5, 6).astype(np.float32)
-    expected = (image / white - np.array(MEAN)) / np.array(STD)
-    normal = ops.normalize(tf.constant(image), tf.constant(MEAN), STD, white)
+@pytest.mark.parametrize('dtype', [np.uint8, np.float32])
+def test_normalize(dtype):
+    image = smooth(5, 6).astype(dtype)
+    expected = (image / 255 - np.array(MEAN)) / np.array(STD)
+    normal = ops.normalize(tf.constant(image), tf.constant(MEAN), STD)
     np.testing.assert_allclose(normal, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_normalize_takes_a_mean_for_each_image():
+    images = np.stack([smooth(5, 6), smooth(5, 6)[::-1]])
+    means = np.array([MEAN, [0.1, 0.2, 0.3]], np.float32)
+    normal = ops.normalize(tf.constant(images), tf.constant(means), STD)
+    for image, mean, expected in zip(images, means, normal, strict=True):
+        np.testing.assert_allclose(ops.normalize(tf.constant(image), mean, STD), expected)
+
+
+@pytest.mark.parametrize('method, filter_', [('bilinear', 'BILINEAR'), ('bicubic', 'BICUBIC')])
+def test_antialiased_resizing_is_pillows(method, filter_):
+    """Pillow rounds between its two passes, and to whole levels at the end."""
+    image = smooth(60, 90)
+    expected = Image.fromarray(image).resize((31, 23), Image.Resampling[filter_])
+    resized = ops.resize(tf.constant(image), 23, 31, method, antialias=True)
+    np.testing.assert_allclose(resized, np.asarray(expected), atol=1.01)
+
+
+def test_bicubic_values_stay_in_range():
+    edge = np.zeros([8, 8, 3], np.uint8)
+    edge[:, 4:] = 255
+    resized = ops.resize(tf.constant(edge), 16, 16, 'bicubic').numpy()
+    assert resized.min() == 0 and resized.max() == 255
+
+
+def test_the_logarithm_of_the_aspect_ratio_is_drawn_if_asked_for():
+    def ratios(log_aspect):
+        windows = [
+            ops.inception_window(
+                tf.constant(4000), tf.constant(4000), seed, (0.01, 0.02), (1.0, 4.0), log_aspect
+            ).numpy()
+            for seed in seeds(400)
+        ]
+        # Height and width are swapped at random.
+        return np.array([max(w[2], w[3]) / min(w[2], w[3]) for w in windows])
+
+    assert abs(np.mean(ratios(False)) - 2.5) < 0.2
+    assert abs(np.mean(np.log(ratios(True))) - np.log(2)) < 0.08
 
 
 def test_split_seeds_differ_from_each_other_and_between_positions():
