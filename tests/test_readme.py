@@ -13,7 +13,8 @@ def test_the_table_of_experiments_is_that_of_the_files():
 
 
 def test_the_files_that_the_documents_link_to_exist():
-    for document in ('README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'):
-        links = re.findall(r'\]\(([^):]+)\)', (ROOT / document).read_text())
-        missing = [link for link in links if not (ROOT / link).exists()]
+    for document in (*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md')):
+        links = re.findall(r'\]\(([^):]+)\)', document.read_text())
+        paths = [link.partition('#')[0] for link in links]
+        missing = [path for path in paths if path and not (document.parent / path).exists()]
         assert not missing, f'{document} links to {missing}'
