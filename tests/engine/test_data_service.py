@@ -5,8 +5,8 @@ import queue
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import AGAIN, Processes, advances, assert_same_end, ended, free_ports
 from toy import Toy
+from worker_processes import AGAIN, Processes, advances, assert_same_end, ended, free_ports
 
 from garden.core.errors import UserError
 from garden.core.feed import Feed

@@ -4,7 +4,7 @@ import json
 import signal
 
 import pytest
-from processes import AGAIN, STEPS, Processes, advances, assert_same_end, ended, steps_saved
+from worker_processes import AGAIN, STEPS, Processes, advances, assert_same_end, ended, steps_saved
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -115,8 +115,11 @@ def test_a_folder_that_is_read_only_from_the_start(read_only, tmp_path):
 def test_a_folder_that_vanishes_is_not_made_anew(tmp_path, one_device, runner, background, loops):
     folder = tmp_path / 'run'
     phase = full(background_checkpoints=background)
-    fault = Then(loops, lambda: shutil.rmtree(folder))
-    fails(lambda: runner(one_device, phase, interruption=fault))
+
+    def remove():  # By another name first: what is being written would keep it from being empty.
+        shutil.rmtree(folder.rename(tmp_path / 'gone'))
+
+    fails(lambda: runner(one_device, phase, interruption=Then(loops, remove)))
     assert not list(tmp_path.glob('run/**/*'))
 
 
