@@ -30,8 +30,8 @@ from garden.engine.trainer import Trainer
 from garden.figures import png
 from garden.report import curves
 
-# Python's last garbage collection walks through all of TensorFlow: an end took 4.6 seconds on a busy
-# machine, and 0.5 without it (measured). What it would free, the system frees.
+# Python's last garbage collection walks through all of TensorFlow: an end took 4.6 seconds on a
+# busy machine, and 0.5 without it (measured). What it would free, the system frees.
 atexit.register(gc.freeze)
 
 
