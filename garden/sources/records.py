@@ -88,7 +88,9 @@ def read_record(path: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
     Raises:
       tf.errors.InvalidArgumentError: if the record is damaged; the message names file and offset.
     """
-    record = or_nothing(records_from(path, offset).take(1)).get_single_element()
+    readable = records_from(path, offset).take(1).ignore_errors(log_warning=False)
+    # TensorFlow's own error names no file.
+    record = readable.concatenate(tf.data.Dataset.from_tensors('')).take(1).get_single_element()
     return intact(record, 'damaged or empty', 'in', path, 'at byte', offset)
 
 
@@ -101,16 +103,6 @@ def records_from(path: tf.Tensor, offset: tf.Tensor, read_buffer: int = 0) -> tf
         byte_offsets=offset[None],
     )
     return tf.data.experimental.from_variant(rest_of_file, tf.TensorSpec([], tf.string))
-
-
-def or_nothing(records: tf.data.Dataset, count: int | tf.Tensor = 1) -> tf.data.Dataset:
-    """Returns `count` records, empty strings standing for those that could not be read.
-
-    TensorFlow's error names no file; a reader that knows it can tell by the empty string
-    (`intact`).
-    """
-    nothing = tf.data.Dataset.from_tensors('').repeat(count)
-    return records.ignore_errors(log_warning=False).concatenate(nothing).take(count)
 
 
 def intact(record: tf.Tensor, *complaint: str | tf.Tensor) -> tf.Tensor:

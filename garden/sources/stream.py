@@ -28,13 +28,12 @@ from garden.sources.records import (
     Shard,
     cache_folder,
     intact,
-    or_nothing,
     record_offsets,
     records_from,
 )
 from garden.sources.row import Piece, as_tensors, pieces
 
-Key = Mapping[str, tf.Tensor]
+Key = tuple[tf.Tensor, tf.Tensor]  # Index and record.
 
 _READ_BUFFER = 1 << 20
 _READERS = 16
@@ -65,11 +64,11 @@ class RecordStream(Source):
 
     def load(self, key: Key) -> Example:
         """See the base class."""
-        return {'record': key['record']}
+        return {'record': key[1]}
 
     def index(self, key: Key) -> tf.Tensor:
         """See the base class."""
-        return key['index']
+        return key[0]
 
     def place(self, index: int) -> str:
         """The number of the record in its file, and the file."""
@@ -165,15 +164,14 @@ class RecordStream(Source):
         order = tf.argsort(tf.gather(drawn, row.shard), stable=True)
         shuffled_row = Piece(*(tf.gather(column, order) for column in row))
         window = self._window
-        windows = _records(shuffled_row, begin + done // window * window, end).batch(window)
+        records = _records(shuffled_row, begin + done // window * window, end)
 
-        def permute(number: tf.Tensor, records: Key) -> Key:
-            places = tf.range(tf.size(records['index'], tf.int64))
-            order = _permutation(places, _fold((seed, epoch, lane, number)))
-            return {name: tf.gather(column, order) for name, column in records.items()}
+        def permuted(number: tf.Tensor, parts: tuple[tf.data.Dataset, ...]) -> tf.data.Dataset:
+            seed_of_window = _fold((seed, epoch, lane, number))
+            return _permuted(tf.data.Dataset.zip(parts), window, seed_of_window)
 
-        permuted = windows.enumerate(done // window).map(permute).unbatch()
-        return permuted.skip(done % window)
+        windows = records.window(window).enumerate(done // window)
+        return windows.flat_map(permuted).skip(done % window)
 
 
 def with_lengths(shards: Sequence[Shard]) -> Sequence[Shard]:
@@ -259,15 +257,20 @@ def _records(row: Piece, begin: tf.Tensor, end: tf.Tensor) -> tf.data.Dataset:
 def _read(piece: Piece) -> tf.data.Dataset:
     """Yields the keys of a piece; a failure names the record."""
     records = records_from(piece.path, piece.offset, _READ_BUFFER)
-    records = records.skip(piece.skip).take(piece.length)
+    readable = records.skip(piece.skip).take(piece.length).ignore_errors(log_warning=False)
 
-    def checked(number: tf.Tensor, record: tf.Tensor) -> Key:
-        where = ('record number', piece.number + number, 'of', piece.path)
-        index = piece.first + number
-        record = intact(record, 'damaged, empty or missing', 'in', *where, 'index', index)
-        return {'index': index, 'record': record}
+    def failure(_: tf.Tensor) -> tf.Tensor:
+        # `reduce` would be shorter, but cannot take this reader's records.
+        ones = readable.map(lambda _: tf.ones([], tf.int64)).concatenate(tf.data.Dataset.range(1))
+        read = tf.reduce_sum(ones.batch(piece.length + 1).get_single_element())
+        where = ('record number', piece.number + read, 'of', piece.path)
+        return intact(
+            tf.constant(''), 'damaged, empty or missing', 'in', *where, 'index', piece.first + read
+        )
 
-    return or_nothing(records, piece.length).enumerate().map(checked)
+    # Reached only if there are less than there should be: naming costs nothing where all is well.
+    otherwise = tf.data.Dataset.range(1).map(failure)
+    return readable.concatenate(otherwise).take(piece.length).enumerate(piece.first)
 
 
 def _fold(numbers: tuple) -> tf.Tensor:
@@ -279,5 +282,22 @@ def _fold(numbers: tuple) -> tf.Tensor:
     return folded
 
 
-def _permutation(places: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    return tf.argsort(tf.random.stateless_uniform(tf.shape(places), seed), stable=True)
+def _permuted(records: tf.data.Dataset, count: int, seed: tf.Tensor) -> tf.data.Dataset:
+    """Yields up to `count` records in an order that only an int64[2] seed decides.
+
+    `Dataset.shuffle` would mix the seed of the process into it. None of them is copied.
+    """
+    shuffled = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(records),
+        buffer_size=count,
+        seed=seed[0],
+        seed2=seed[1],
+        reshuffle_each_iteration=False,
+        output_types=tf.nest.flatten(
+            tf.nest.map_structure(lambda spec: spec.dtype, records.element_spec)
+        ),
+        output_shapes=tf.nest.flatten(
+            tf.nest.map_structure(lambda spec: spec.shape, records.element_spec)
+        ),
+    )
+    return tf.data.experimental.from_variant(shuffled, records.element_spec)
