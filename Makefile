@@ -12,11 +12,11 @@ pip := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(bin)/python -m pip
 pytest := $(bin)/python -m pytest --numprocesses=$(JOBS) --maxprocesses=8 --dist=worksteal
 
-.PHONY: help run test test-slow lint format env clean distclean
+.PHONY: help run test test-slow test-exhaustive lint format env clean distclean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; \
-	do printf '  make %-10s %s\n' "$$target" "$$text"; done
+	do printf '  make %-15s %s\n' "$$target" "$$text"; done
 
 run: $(installed) ## Train and evaluate EXPERIMENT (regnety_mini), e.g. EXPERIMENT=name ARGS='--describe'
 	$(bin)/python launch.py --experiment=$(EXPERIMENT) $(ARGS)
@@ -25,7 +25,10 @@ test: $(installed) ## Run the fast tests, in parallel; SLOW=1 adds the slow ones
 	$(pytest) -m '$(if $(SLOW),,not slow)' $(ARGS)
 
 test-slow: $(installed) ## Run only the slow tests
-	$(pytest) -m slow $(ARGS)
+	$(pytest) -m 'slow and not exhaustive' $(ARGS)
+
+test-exhaustive: $(installed) ## Run the slow tests of experiments that differ from others in numbers only
+	$(pytest) -m exhaustive $(ARGS)
 
 lint: $(installed) ## Check style, imports and types; list what has grown long
 	$(bin)/ruff check .

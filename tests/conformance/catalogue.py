@@ -1,6 +1,7 @@
 """The experiments and models that the conformance tests run over."""
 
 import re
+from collections.abc import Collection, Iterable
 
 import pytest
 
@@ -10,13 +11,36 @@ from garden.engine import experiments
 EXPERIMENTS = {experiment.name: experiment for experiment in experiments.catalogue()}
 NAMES = sorted(EXPERIMENTS)
 OFFLINE = [name for name in NAMES if EXPERIMENTS[name].header.offline]
-# Tracing a full-sized network takes long; the siblings go through the same code.
-TRAINED = [
-    name if name in OFFLINE else pytest.param(name, marks=pytest.mark.slow) for name in NAMES
-]
 MODELS = registry.names('models')
 
+_EXHAUSTIVE = [pytest.mark.slow, pytest.mark.exhaustive]
+_INCLUDE = re.compile(r'^include .*$', re.MULTILINE)
+_REFERENCE = re.compile(r'@(?:\w+/)*([\w.]+)')
 _SOURCE = re.compile(r'^(\S+) = @(?:\w+/)*sources\.\w+\(\)$', re.MULTILINE)
+
+
+def _exemplars() -> list[str]:
+    """The first of the experiments that include the same files and bind the same names."""
+    first: dict[object, str] = {}
+    for name in NAMES:
+        text = EXPERIMENTS[name].path.read_text()
+        parts = (*_INCLUDE.findall(text), *sorted({*_REFERENCE.findall(text)}))
+        first.setdefault(parts, name)
+    return sorted(first.values())
+
+
+def costly(names: Iterable[str], otherwise: Collection[str] = ()) -> list[object]:
+    """Returns parameters for a test that takes long with a full-sized network: it is slow.
+
+    Of those that differ in numbers only, all but the first are left to `make test-exhaustive`.
+
+    Args:
+      names: experiments.
+      otherwise: those for which the test is as fast as any.
+    """
+    exemplars = {*_exemplars(), *OFFLINE}
+    marks = {name: [pytest.mark.slow] if name in exemplars else _EXHAUSTIVE for name in names}
+    return [name if name in otherwise else pytest.param(name, marks=marks[name]) for name in names]
 
 
 def made_small(name: str) -> list[str]:

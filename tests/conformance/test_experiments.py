@@ -5,7 +5,7 @@ import collections
 import numpy as np
 import pytest
 import tensorflow as tf
-from catalogue import EXPERIMENTS, NAMES, OFFLINE, TRAINED
+from catalogue import EXPERIMENTS, NAMES, OFFLINE, costly
 
 from garden.engine import config, experiments
 
@@ -62,7 +62,7 @@ def test_it_takes_two_steps_and_can_be_continued(name, one_device, small, tmp_pa
     assert [name for name, _ in again] == [name for name, _ in stored]
 
 
-@pytest.mark.parametrize('name', TRAINED)
+@pytest.mark.parametrize('name', costly(NAMES, otherwise=OFFLINE))
 def test_it_runs_on_two_replicas(name, two_replicas, small):
     results, trainers, _ = small(name, two_replicas)
     if not trainers[0].task.compiled:

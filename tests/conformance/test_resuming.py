@@ -8,14 +8,13 @@ import signal
 import processes
 import pytest
 import tensorflow as tf
-from catalogue import NAMES, OFFLINE, made_small
+from catalogue import NAMES, OFFLINE, costly, made_small
 
 LENGTH = (
     'train_steps = 4',
     'garden.phase.checkpoint_interval = 1',
     'garden.phase.keep_checkpoints = 9',
 )
-CASES = [(name, 1) for name in NAMES] + [(name, 2) for name in OFFLINE]
 
 
 def values(path):
@@ -62,9 +61,17 @@ def launch(tmp_path, data_folder):
     return run
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize('name, replicas', CASES)
-def test_a_run_killed_at_a_random_step_comes_to_the_same_end(name, replicas, launch, tmp_path):
+@pytest.mark.parametrize('name', costly(NAMES))
+def test_a_run_killed_at_a_random_step_comes_to_the_same_end(name, launch, tmp_path):
+    kill_and_compare(name, 1, launch, tmp_path)
+
+
+@pytest.mark.parametrize('name', costly(OFFLINE))
+def test_so_does_one_on_two_replicas(name, launch, tmp_path):
+    kill_and_compare(name, 2, launch, tmp_path)
+
+
+def kill_and_compare(name, replicas, launch, tmp_path):
     straight, killed = tmp_path / 'straight', tmp_path / 'killed'
     launch(name, 'straight', replicas)
     evaluations = rows(straight, 'eval')

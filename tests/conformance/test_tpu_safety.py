@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from catalogue import EXPERIMENTS
+from catalogue import EXPERIMENTS, costly
 
 from garden.engine import tpu_safety
 from garden.layers import grouped_conv
@@ -30,9 +30,7 @@ def kernels_of_tpus(monkeypatch):
     monkeypatch.setattr(grouped_conv, '_on_accelerator', lambda: True)
 
 
-@pytest.mark.parametrize(
-    'name', [*FIRST, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
-)
+@pytest.mark.parametrize('name', [*FIRST, *costly(OTHERS)])
 def test_a_tpu_could_take_its_steps(name, small, kernels_of_tpus):
     _, trainers, _ = small(name, tpu_safety.Rehearsal(), mode='describe')
     assert trainers
