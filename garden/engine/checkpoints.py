@@ -7,7 +7,7 @@ read, and the one before it is taken.
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -19,7 +19,7 @@ from garden.engine.failures import passing_failure
 from garden.engine.replica_state import ReplicaState
 from garden.engine.strategy import of_all
 
-_UNREADABLE = (tf.errors.OpError, IndexError)
+UNREADABLE = (tf.errors.OpError, IndexError)
 _PREFIX = 'ckpt'
 _SHOWN = 200
 
@@ -176,7 +176,7 @@ class Checkpoints:
         """
         try:
             self.restore(path)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             if passing_failure(error, self._strategy) is not None:
                 raise
             logging.warning('%s cannot be read (%s): it is skipped.', path, _reason(error))
@@ -207,7 +207,7 @@ class Checkpoints:
                 status.assert_existing_objects_matched()
             except (AssertionError, ValueError) as error:
                 raise UserError(
-                    f'{path} does not fit this configuration: {_mismatch(error)}. '
+                    f'{path} does not fit this configuration: {mismatch(error)}. '
                     'Start in another --model_dir.'
                 ) from error
             try:
@@ -216,42 +216,6 @@ class Checkpoints:
             except AssertionError:
                 return  # Written by another number of replicas.
             self._replicas.hand_out()
-
-
-def warm_start(
-    task: tf.Module,
-    attributes: Sequence[str],
-    source: str,
-    strategy: tf.distribute.Strategy,
-    setting: str = 'phase.warm_start',
-) -> None:
-    """Restores some attributes of a task from a phase's checkpoint, all of each or an error.
-
-    Args:
-      task: the new task.
-      attributes: names of attributes that both tasks have, e.g. ('model', 'optimizer').
-      source: path of a checkpoint written by `Checkpoints`.
-      strategy: in whose scope the variables are restored.
-      setting: what asked for it, for messages.
-
-    Raises:
-      UserError: for an attribute that the task lacks or the checkpoint does not fill.
-    """
-    for attribute in attributes:
-        if not hasattr(task, attribute):
-            raise UserError(
-                f'{setting} names {attribute!r}, which {type(task).__name__} does not have.'
-            )
-        part = tf.train.Checkpoint(**{attribute: getattr(task, attribute)})
-        with strategy.scope():
-            try:
-                status = tf.train.Checkpoint(task=part).read(source).expect_partial()
-                status.assert_existing_objects_matched()
-            except (AssertionError, ValueError, *_UNREADABLE) as error:
-                raise UserError(
-                    f'{setting}: {attribute!r} of {type(task).__name__} cannot be filled '
-                    f'from {source}: {_mismatch(error)}.'
-                ) from error
 
 
 def step_of(path: str) -> int:
@@ -298,7 +262,7 @@ def tidy(directory: epath.Path) -> None:
         )
 
 
-def _mismatch(error: Exception) -> str:
+def mismatch(error: Exception) -> str:
     """Returns the gist of TensorFlow's complaint: variables without a value, or other shapes."""
     names = dict.fromkeys(re.findall(r"Variable '([^':]+)", str(error)))
     if isinstance(error, AssertionError) and names:

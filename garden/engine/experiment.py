@@ -7,121 +7,31 @@ arguments.
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gin
 import tensorflow as tf
 import tf_keras as keras
 from absl import logging
-from etils import epath
 
 from garden.core.errors import UserError, did_you_mean
 from garden.core.task import Task
 from garden.engine import randomness
-from garden.engine.checkpoints import Checkpoints, complete, warm_start
+from garden.engine.checkpoints import Checkpoints
 from garden.engine.controller import Controller, Metrics, Observer
 from garden.engine.data_service import DataService
 from garden.engine.interruption import Interrupted, Interruption
+from garden.engine.phase import Phase, Result
 from garden.engine.progress import Progress
 from garden.engine.run_folder import RunFolder
 from garden.engine.skipping import Skipper
 from garden.engine.strategy import of_several_workers, worker_number
 from garden.engine.targets import Target
 from garden.engine.trainer import Trainer
+from garden.engine.warm_start import from_checkpoint, from_phases
 
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
-
-
-@gin.register('phase', module='garden')
-@dataclasses.dataclass(frozen=True)
-class Phase:
-    """A task and its schedule.
-
-    Attributes:
-      task: makes the task; in gin a reference without (), so that it is built in the
-        strategy's scope.
-      train_steps: the steps to train.
-      name: the phase's folder in the run folder.
-      steps_per_loop: steps between two returns to Python, where metrics are logged.
-      eval_steps: batches of an evaluation, -1 for all data.
-      eval_interval: steps between evaluations; there is always one at the end.
-      checkpoint_interval: steps between checkpoints; there is always one at the end.
-      keep_checkpoints: how many of the last checkpoints are kept.
-      best_metric: the evaluation metric by which the best checkpoint is kept, None for none.
-      best_mode: 'max' if larger is better, 'min' if smaller is.
-      patience: evaluations without a new best after which training stops early.
-      targets: what the final evaluation should reach, e.g. ('top1 >= 0.97',).
-      warm_start: pairs of a task attribute and where its value comes from: an earlier phase's name
-        or the path of a checkpoint.
-      jit_compile: whether to compile the step with XLA.
-      gradient_norms: whether to report the norm of each optimizer's gradient.
-      max_recoveries: how often training that diverges (a scalar or a weight that is not finite) may
-        go back to its last checkpoint and go on with other batches; after that the run stops.
-      background_checkpoints: whether checkpoints are written while training goes on.
-    """
-
-    task: Callable[[], Task]
-    train_steps: int
-    name: str = 'main'
-    steps_per_loop: int = 100
-    eval_steps: int = -1
-    eval_interval: int = 1000
-    checkpoint_interval: int = 1000
-    keep_checkpoints: int = 3
-    best_metric: str | None = None
-    best_mode: str = 'max'
-    patience: int | None = None
-    targets: Sequence[str] = ()
-    warm_start: Sequence[tuple[str, str]] = ()
-    jit_compile: bool = False
-    gradient_norms: bool = False
-    max_recoveries: int = 2
-    background_checkpoints: bool = True
-
-    def __post_init__(self) -> None:
-        for field in (
-            'train_steps',
-            'steps_per_loop',
-            'eval_interval',
-            'checkpoint_interval',
-            'keep_checkpoints',
-            'patience',
-        ):
-            value = getattr(self, field)
-            if value is None and field != 'patience':
-                raise UserError(f'phase.{field} needs a number; there is none.')
-            if value is not None and value < 1:
-                raise UserError(f'phase.{field} is at least 1; {value} is not.')
-        if self.eval_steps < 1 and self.eval_steps != -1:
-            raise UserError(
-                f'phase.eval_steps is at least 1, or -1 for all data; {self.eval_steps} is not.'
-            )
-        if not self.name or any(mark in self.name for mark in '/\\') or self.name.startswith('.'):
-            raise UserError(f'phase.name {self.name!r} is not the name of a folder.')
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What a phase came to.
-
-    Attributes:
-      phase: its name.
-      step: the step it ended at.
-      metrics: its last evaluation.
-      best: the best evaluation by `best_metric`, with its step.
-      targets: each target with whether the last evaluation meets it; empty without one.
-      stopped_early: whether patience ended it.
-      seconds: how long this process worked on it.
-    """
-
-    phase: str
-    step: int
-    metrics: Mapping[str, float]
-    best: Mapping[str, float] | None
-    targets: Mapping[str, bool]
-    stopped_early: bool
-    seconds: float
 
 
 @dataclasses.dataclass
@@ -268,8 +178,8 @@ def _train(
     trainer, progress, checkpoints = build(runtime, phase, seed)
     _check_names(phase, trainer.task, targets)
     if checkpoints.restore_latest() is None:
-        _start_from(init, trainer)
-        _warm_start(runtime, phase, earlier, trainer.task)
+        from_checkpoint(init, trainer)
+        from_phases(phase, earlier, runtime.folder, trainer)
         trainer.task.initialize()
         for average in trainer.task.averages():
             average.restart()
@@ -320,7 +230,7 @@ def _evaluate(runtime: Runtime, phase: Phase, seed: int, init: str | None) -> Re
     start = time.perf_counter()
     trainer, progress, checkpoints = build(runtime, phase, seed)
     if checkpoints.restore_latest() is None:
-        _start_from(init, trainer)
+        from_checkpoint(init, trainer)
         for average in trainer.task.averages():
             average.restart()
     trainer.open_evaluation_data()
@@ -397,40 +307,6 @@ def _check_names(phase: Phase, task: Task, targets: Sequence[Target]) -> None:
                 f'{did_you_mean(name, reported)} It reports '
                 f'{", ".join(sorted(reported)) or "nothing"}.'
             )
-
-
-def _start_from(path: str | None, trainer: Trainer) -> None:
-    """Gives all networks of the task their weights from a checkpoint, or the last in a folder."""
-    if path is None:
-        return
-    found = [path] if tf.io.gfile.exists(f'{path}.index') else complete(epath.Path(path))
-    if not found:
-        raise UserError(
-            f'--init_checkpoint={path} is no checkpoint, nor a folder that holds one. Weights of '
-            'another project become one with the command convert.'
-        )
-    networks = list(trainer.task.models())
-    if not networks:
-        raise UserError(
-            f'--init_checkpoint: {type(trainer.task).__name__} names no network (Task.models) to '
-            'fill; use phase.warm_start.'
-        )
-    warm_start(trainer.task, networks, found[-1], trainer.strategy, '--init_checkpoint')
-
-
-def _warm_start(runtime: Runtime, phase: Phase, earlier: Sequence[str], task: Task) -> None:
-    for attribute, origin in phase.warm_start:
-        if origin in earlier:
-            source = tf.train.latest_checkpoint(str(runtime.folder.checkpoints(origin)))
-        else:
-            source = origin if tf.io.gfile.glob(f'{origin}.index') else None
-        if source is None:
-            raise UserError(
-                f'phase.warm_start of {phase.name!r} takes {attribute!r} from {origin!r}, which is '
-                f'neither an earlier phase ({", ".join(earlier) or "there is none"}) nor a '
-                f'checkpoint.{did_you_mean(origin, earlier)}'
-            )
-        warm_start(task, [attribute], source, runtime.strategy)
 
 
 def _result(
