@@ -26,7 +26,7 @@ from garden.engine.phase import Phase, Result
 from garden.engine.progress import Progress
 from garden.engine.run_folder import RunFolder
 from garden.engine.skipping import Skipper
-from garden.engine.strategy import of_several_workers, worker_number
+from garden.engine.strategy import agreed, of_several_workers, worker_number
 from garden.engine.targets import Target
 from garden.engine.trainer import Trainer
 from garden.engine.warm_start import from_checkpoint, from_phases
@@ -211,7 +211,8 @@ def _train(
 
 def _begun(runtime: Runtime, phases: Sequence[Phase], init: str | None) -> list[Phase]:
     """Returns the phases that have a checkpoint, or the first where there is one to start from."""
-    begun = [phase for phase in phases if runtime.folder.has_checkpoint(phase.name)]
+    # Of several workers, one that sees another folder is told so when all restore.
+    begun = [p for p in phases if agreed(runtime.strategy, runtime.folder.has_checkpoint(p.name))]
     if not begun and init is not None:
         return [phases[0]]
     if not begun:

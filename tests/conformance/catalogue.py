@@ -20,11 +20,15 @@ _SOURCE = re.compile(r'^(\S+) = @(?:\w+/)*sources\.\w+\(\)$', re.MULTILINE)
 
 
 def _exemplars() -> list[str]:
-    """The first of the experiments that include the same files and bind the same names."""
+    """The first of the experiments that include the same files and bind the same names.
+
+    Files whose names differ in a number count as the same.
+    """
     first: dict[object, str] = {}
     for name in NAMES:
         text = EXPERIMENTS[name].path.read_text()
-        parts = (*_INCLUDE.findall(text), *sorted({*_REFERENCE.findall(text)}))
+        parts = [*_INCLUDE.findall(text), *sorted({*_REFERENCE.findall(text)})]
+        parts = tuple(re.sub(r'\d', '', part) for part in parts)  # rsb_a2.gin, rsb_a3.gin
         first.setdefault(parts, name)
     return sorted(first.values())
 
