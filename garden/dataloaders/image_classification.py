@@ -10,12 +10,12 @@ import tensorflow as tf
 from garden.core.errors import UserError, did_you_mean
 from garden.core.registry import register
 from garden.dataloaders.base import Batch, Dataloader
+from garden.dataloaders.labels import LABEL, class_count, in_range
 from garden.ops import image as ops
 from garden.sources.base import Example, Source, Spec
 
 ImageOp = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
-_LABELS = (tf.int64, tf.int32, tf.uint8)
 _RESAMPLE = ('bilinear', 'bicubic')
 _CROPS = ('inception', 'affine', 'center')
 
@@ -72,7 +72,7 @@ class ImageClassification(Dataloader):
 
     raw_spec: ClassVar[Spec] = {
         'image': (tf.TensorSpec([], tf.string), tf.TensorSpec([None, None, None], tf.uint8)),
-        'label': tuple(tf.TensorSpec([], dtype) for dtype in _LABELS),
+        'label': LABEL,
     }
 
     def __init__(
@@ -147,7 +147,7 @@ class ImageClassification(Dataloader):
 
     def parse(self, example: Example, seed: tf.Tensor) -> Batch:
         """See the base class."""
-        parsed = {'label': self._checked(example['label'])}
+        parsed = {'label': in_range(example['label'], self.num_classes)}
         if self.training:
             parsed |= self._augmented(example['image'], seed)
         else:
@@ -175,20 +175,7 @@ class ImageClassification(Dataloader):
     @property
     def num_classes(self) -> int | None:
         """The number of classes, where it is known."""
-        if self._num_classes is not None:
-            return self._num_classes
-        return None if self.class_names is None else len(self.class_names)
-
-    def _checked(self, label: tf.Tensor) -> tf.Tensor:
-        """Returns a label as int32; one out of range is an error."""
-        count = self.num_classes
-        wrong = 'is negative' if count is None else f'is not from 0 to {count - 1}'
-        # The raw op: those of tf.debugging add a conditional, which each example would pay for. As
-        # a number without sign, a negative label is above all others.
-        fits = tf.cast(label, tf.uint64) < tf.constant(2**63 if count is None else count, tf.uint64)
-        check = tf.raw_ops.Assert(condition=fits, data=['its label', label, wrong])
-        with tf.control_dependencies([check]):
-            return tf.cast(label, tf.int32)
+        return class_count(self._num_classes, self.class_names)
 
     def _augmented(self, stored: tf.Tensor, seed: tf.Tensor) -> Batch:
         """Returns an image, values 0 to 255, and the colour of the light that falls on it."""

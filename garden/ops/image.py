@@ -137,6 +137,17 @@ def center_crop(image: tf.Tensor, size: int) -> tf.Tensor:
     return tf.ensure_shape(image[top : top + size, left : left + size], [size, size, 3])
 
 
+def random_crop(image: tf.Tensor, seed: tf.Tensor, size: int) -> tf.Tensor:
+    """Cuts out [size, size] anywhere, every place equally likely.
+
+    Args:
+      image: [height, width, 3], neither side shorter than `size`.
+      seed: of the place.
+      size: in pixels.
+    """
+    return tf.image.stateless_random_crop(image, [size, size, 3], seed)
+
+
 def random_affine(
     image: tf.Tensor,
     seed: tf.Tensor,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from garden.core.errors import UserError
 from garden.core.feed import Feed
@@ -60,6 +61,20 @@ def test_digits_are_scikit_learns_scans(data_dir, split, part):
     images, labels = scans(TFDS('digits', split, data_dir))
     np.testing.assert_array_equal(images, load_digits().images[part])
     np.testing.assert_array_equal(labels, load_digits().target[part])
+
+
+def test_mixed_digits_are_all_scans_parted_at_random(data_dir):
+    data = load_digits()
+    parts = train_test_split(
+        data.images, data.target, test_size=360, random_state=0, stratify=data.target
+    )
+    for split, images, labels in (
+        ('mixed_train', parts[0], parts[2]),
+        ('mixed_test', parts[1], parts[3]),
+    ):
+        found = scans(TFDS('digits', split, data_dir))
+        np.testing.assert_array_equal(found[0], images)
+        np.testing.assert_array_equal(found[1], labels)
 
 
 def test_digits_are_an_ordinary_tfds_data_set(data_dir):

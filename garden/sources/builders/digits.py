@@ -7,6 +7,7 @@ import tensorflow_datasets as tfds
 
 _TRAIN = range(1297)
 _TEST = range(1297, 1797)
+_MIXED_TEST = 360
 _BLACK = 16  # The scans count the dark pixels of 4 x 4 blocks: 0 to 16.
 
 
@@ -14,13 +15,15 @@ class Digits(tfds.core.GeneratorBasedBuilder):
     """1,797 real scans of handwritten digits, 8 x 8 pixels, 10 classes.
 
     They are the test part of E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits,
-    UCI Machine Learning Repository, 1998. The order is scikit-learn's: 'train' is scans 0 to 1296,
-    'test' is 1297 to 1796.
+    UCI Machine Learning Repository, 1998. 'train' is scans 0 to 1296 in scikit-learn's order and
+    'test' is 1297 to 1796. 'mixed_train' (1,437) and 'mixed_test' (360) are drawn from all scans at
+    random, class by class: two samples of one distribution, as comparing generated with real scans
+    needs.
 
     The features are 'image', a grey PNG (`to_grey` of the scan), and 'label'.
     """
 
-    VERSION = tfds.core.Version('1.0.0')
+    VERSION = tfds.core.Version('1.1.0')
     needs_network = False
     url_infos = None  # No downloads, so no list of their checksums to look for.
 
@@ -39,7 +42,20 @@ class Digits(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
         del dl_manager  # Nothing is downloaded.
-        return {'train': self._generate_examples(_TRAIN), 'test': self._generate_examples(_TEST)}
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+
+        classes = load_digits().target
+        mixed_train, mixed_test = train_test_split(
+            range(len(classes)), test_size=_MIXED_TEST, random_state=0, stratify=classes
+        )
+        splits = {
+            'train': _TRAIN,
+            'test': _TEST,
+            'mixed_train': mixed_train,
+            'mixed_test': mixed_test,
+        }
+        return {name: self._generate_examples(scans) for name, scans in splits.items()}
 
     def _generate_examples(self, scans: Iterable[int]) -> Iterator[tuple[int, dict]]:
         from sklearn.datasets import load_digits
