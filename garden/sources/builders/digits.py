@@ -52,8 +52,8 @@ class Digits(tfds.core.GeneratorBasedBuilder):
         splits = {
             'train': _TRAIN,
             'test': _TEST,
-            'mixed_train': mixed_train,
-            'mixed_test': mixed_test,
+            'mixed_train': sorted(mixed_train),
+            'mixed_test': sorted(mixed_test),
         }
         return {name: self._generate_examples(scans) for name, scans in splits.items()}
 
