@@ -12,6 +12,7 @@ import time
 import gin
 import pytest
 import tensorflow as tf
+from launching import Launcher
 
 
 def pytest_configure(config):
@@ -31,6 +32,20 @@ def two_replicas():
 def one_device():
     """The strategy of a run on one device."""
     return tf.distribute.OneDeviceStrategy('/cpu:0')
+
+
+@pytest.fixture(scope='session')
+def data(tmp_path_factory):
+    """A folder for data sets: what one test prepares, the next finds."""
+    return tmp_path_factory.mktemp('data')
+
+
+@pytest.fixture
+def launcher(tmp_path, data):
+    """Starts launch.py in an empty folder; what still runs ends with the test."""
+    launcher = Launcher(data, tmp_path)
+    yield launcher
+    launcher.end()
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,5 @@
 """Mixup (arXiv:1710.09412) and CutMix (arXiv:1905.04899), for a whole batch at once."""
 
-from collections.abc import Callable
-
 import numpy as np
 import scipy.stats
 import tensorflow as tf
@@ -9,9 +7,6 @@ import tensorflow as tf
 from garden.core.errors import UserError
 from garden.core.registry import register
 from garden.ops import image as images
-
-# What a task takes for mixing: (images, class probabilities, seed) -> the two, mixed.
-Mix = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 _QUANTILES = 1 << 14
 

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from garden.core.errors import UserError
 from garden.core.feed import Feed
+from garden.engine import callbacks
 from garden.engine.network import require_server
 
 BEGUN_ANEW = 'A part of the data service has begun anew.'
@@ -181,14 +182,11 @@ class DataService:
 
 
 def _require_no_python(batches: tf.data.Dataset) -> None:
-    serialized = tf.raw_ops.DatasetToGraphV2(input_dataset=tf.data.experimental.to_variant(batches))
-    graph = tf.compat.v1.GraphDef.FromString(serialized.numpy())
-    nodes = [*graph.node, *(n for function in graph.library.function for n in function.node_def)]
-    callbacks = sorted({node.op for node in nodes if 'PyFunc' in node.op})
-    if callbacks:
+    if found := callbacks.in_pipeline(batches):
+        ops = ', '.join(sorted({op for op, _ in found}))
         raise UserError(
-            f'--data_service: the training data of this experiment call back to Python '
-            f'({", ".join(callbacks)}), which the workers of a service do not have: leave it out.'
+            f'--data_service: the training data of this experiment call back to Python ({ops}), '
+            'which the workers of a service do not have: leave it out.'
         )
 
 

@@ -6,18 +6,17 @@ there depends on values, and if neither the step nor the input pipeline calls ba
 XLA for TPUs makes of it, and whether it fits into their memory, only a TPU can tell.
 """
 
-import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from garden.core.errors import UserError
 from garden.core.feed import Feed
+from garden.engine import callbacks
 from garden.engine.trainer import Trainer
 
-_CALLBACKS = {'EagerPyFunc', 'PyFunc', 'PyFuncStateless'}
 _MISSING_KERNEL = re.compile(r'(\w+) \(No registered [^{]*\{\{node ([^}]*)\}\}')
 _DYNAMIC_SHAPE = re.compile(r'\[[\d,]*<=.*?op_type="([^"]*)" op_name="([^"]*)"')
 
@@ -85,11 +84,7 @@ def _require_pipeline(data: tf.data.Dataset) -> None:
                 f'data holds {leaf}, where shapes have to be known beforehand. Pad to a fixed '
                 'shape, and batch with drop_remainder=True.'
             )
-    serialized = tf.raw_ops.DatasetToGraphV2(
-        input_dataset=tf.data.experimental.to_variant(data),
-        external_state_policy=tf.data.experimental.ExternalStatePolicy.IGNORE.value,
-    )
-    _require_no_callback(tf.compat.v1.GraphDef.FromString(serialized.numpy()), 'data')
+    _require_none(callbacks.in_pipeline(data), 'data')
 
 
 def _require_lowered(fn: Callable[..., Any], arguments: Any) -> None:
@@ -100,7 +95,7 @@ def _require_lowered(fn: Callable[..., Any], arguments: Any) -> None:
     compiled = tf.function(flat, jit_compile=True)
     values = tf.nest.flatten(arguments)
     graph = compiled.get_concrete_function(*values).graph
-    _require_no_callback(graph.as_graph_def(), 'step')
+    _require_none(callbacks.in_graph(graph.as_graph_def()), 'step')
     try:
         lowered = compiled.experimental_get_compiler_ir(*values)(stage='hlo')
     except (ValueError, tf.errors.OpError) as error:
@@ -114,11 +109,8 @@ def _require_lowered(fn: Callable[..., Any], arguments: Any) -> None:
         )
 
 
-def _require_no_callback(graph: tf.compat.v1.GraphDef, where: str) -> None:
-    functions = (function.node_def for function in graph.library.function)
-    for node in itertools.chain(graph.node, *functions):
-        if node.op in _CALLBACKS:
-            raise _UnsafeError(
-                f'{where} calls back into Python by {node.op} ({node.name!r}). Write that with '
-                'TensorFlow ops.'
-            )
+def _require_none(found: Sequence[tuple[str, str]], where: str) -> None:
+    for op, name in found:
+        raise _UnsafeError(
+            f'{where} calls back into Python by {op} ({name!r}). Write that with TensorFlow ops.'
+        )

@@ -177,17 +177,38 @@ def random_affine(
     turn = tf.stack([[cos * steps[0], -sin * steps[0]], [sin * steps[1], cos * steps[1]]])
     center = tf.fill([2], (size - 1) / 2)
     start = (sides - 1) / 2 + shift * draws[2:] * sides - tf.linalg.matvec(turn, center)
+    moved = affine(image, turn, start, [size, size])
+    return tf.ensure_shape(moved, [size, size, 3])
+
+
+def affine(
+    image: tf.Tensor, turn: tf.Tensor, start: tf.Tensor, size: Sequence[int] | tf.Tensor
+) -> tf.Tensor:
+    """Samples bilinearly: pixel (x, y) of the result is at `turn` @ (x, y) + `start` of the image.
+
+    Coordinates count from the centre of the first pixel, x first. Pixels from beyond the border
+    repeat the border's.
+
+    Args:
+      image: [height, width, channels].
+      turn: float32 [2, 2].
+      start: float32 [2].
+      size: height and width of the result.
+
+    Returns:
+      float32.
+    """
     rows = tf.concat([turn, start[:, None]], 1)
     transform = tf.concat([tf.reshape(rows, [6]), tf.zeros([2])], 0)
     moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=tf.cast(image, tf.float32)[None],
         transforms=transform[None],
-        output_shape=[size, size],
+        output_shape=size,
         fill_value=0.0,
         interpolation='BILINEAR',
         fill_mode='NEAREST',
     )
-    return tf.ensure_shape(moved[0], [size, size, 3])
+    return moved[0]
 
 
 def random_flip(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from garden.ops import image
+
 
 def affine(picture: tf.Tensor, rows: Sequence[Sequence[float]], fill: Sequence[int]) -> tf.Tensor:
     """Samples bilinearly: pixel (x, y) of the result lies at `rows` @ (x, y, 1) in the picture.
@@ -24,15 +26,7 @@ def affine(picture: tf.Tensor, rows: Sequence[Sequence[float]], fill: Sequence[i
     turn, shift = matrix[:, :2], matrix[:, 2]
     # The op counts from the centre of the first pixel.
     start = shift + tf.reduce_sum(turn, 1) / 2 - 0.5
-    transform = tf.concat([tf.reshape(tf.concat([turn, start[:, None]], 1), [6]), tf.zeros([2])], 0)
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(picture, tf.float32)[None],
-        transforms=transform[None],
-        output_shape=tf.stack([height, width]),
-        fill_value=0.0,
-        interpolation='BILINEAR',
-        fill_mode='NEAREST',
-    )[0]
+    moved = image.affine(picture, turn, start, tf.stack([height, width]))
     column = tf.range(tf.cast(width, tf.float32)) + 0.5
     row = (tf.range(tf.cast(height, tf.float32)) + 0.5)[:, None]
     x = turn[0, 0] * column + turn[0, 1] * row + shift[0]

@@ -1,13 +1,11 @@
 """Adam and its relative with decoupled weight decay, under Garden's argument names."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import tf_keras as keras
 
 from garden.core.registry import register
-
-LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
+from garden.optimizers.schedules import LearningRate
 
 
 @register('optimizers', 'adam')

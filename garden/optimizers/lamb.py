@@ -1,14 +1,12 @@
 """LAMB in the form in which ResNet Strikes Back uses it."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import tensorflow as tf
 import tf_keras as keras
 
 from garden.core.registry import register
-
-LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
+from garden.optimizers.schedules import LearningRate
 
 
 @register('optimizers', 'lamb')

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 import tf_keras as keras
 
 from garden.core.errors import UserError, did_you_mean
 from garden.core.registry import register
+
+LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 _WARMUPS = ('times', 'before', 'over')
 

@@ -1,15 +1,13 @@
 """Stochastic gradient descent in the form in which the published recipes state it."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import tensorflow as tf
 import tf_keras as keras
 
 from garden.core.errors import UserError
 from garden.core.registry import register
-
-LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
+from garden.optimizers.schedules import LearningRate
 
 
 @register('optimizers', 'sgd')

@@ -1,20 +1,15 @@
 """A whole run that meets bad examples, as a user sees it."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from launching import free_ports
 
 from garden.core.feed import shuffled
 from garden.sources.records import record_offsets
 from garden.sources.tfds import TFDS
 
-ROOT = Path(__file__).resolve().parents[2]
 QUICK = (
     '--experiment=regnety_mini',
     '--gin=train_steps = 4',
@@ -26,32 +21,10 @@ QUICK = (
 )
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for held in sockets:
-        held.bind(('127.0.0.1', 0))
-    ports = [held.getsockname()[1] for held in sockets]
-    for held in sockets:
-        held.close()
-    return ports
-
-
-def launch(folder, data, *arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / 'launch.py'), *QUICK, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=os.environ | {'TFDS_DATA_DIR': str(data), 'TF_CPP_MIN_LOG_LEVEL': '3'},
-        timeout=300,
-        check=False,
-    )
-
-
 @pytest.fixture
-def damaged(tmp_path):
+def damaged(launcher, tmp_path):
     """The digits, of which the second step is to read three bad ones."""
-    data = tmp_path / 'data'
+    launcher.data = data = tmp_path / 'data'
     size = len(TFDS('digits', 'train', str(data)))
     bad = [int(i) for i in shuffled(tf.range(70, 73, dtype=tf.int64), size, 0)]
     (path,) = data.rglob('digits-train.tfrecord*')
@@ -64,13 +37,13 @@ def damaged(tmp_path):
     with open(path, 'r+b') as file:
         file.seek(int(record_offsets(str(path))[bad[2]]) + 20)
         file.write(b'####')
-    return data, path, bad
+    return path, bad
 
 
 @pytest.mark.slow
-def test_a_run_skips_bad_examples_says_so_and_goes_on(tmp_path, damaged):
-    data, path, bad = damaged
-    done = launch(tmp_path, data, '--model_dir=run')
+def test_a_run_skips_bad_examples_says_so_and_goes_on(launcher, tmp_path, damaged):
+    path, bad = damaged
+    done = launcher.run(*QUICK, '--model_dir=run')
     assert done.returncode == 0, done.stderr
     assert done.stderr == ''
     lines = [line for line in done.stdout.splitlines() if 'bad example skipped' in line]
@@ -85,12 +58,8 @@ def test_a_run_skips_bad_examples_says_so_and_goes_on(tmp_path, damaged):
     assert sorted(one['index'] for one in summary['bad_examples']) == sorted(bad)
     assert summary['phases'][0]['step'] == 4
 
-    refused = launch(
-        tmp_path,
-        data,
-        '--model_dir=strict',
-        '--gin=train/dataloaders.image_classification.bad_examples = 2',
-    )
+    strict = '--gin=train/dataloaders.image_classification.bad_examples = 2'
+    refused = launcher.run(*QUICK, '--model_dir=strict', strict)
     assert refused.returncode == 2, refused.stdout + refused.stderr
     (line,) = refused.stderr.splitlines()
     assert 'Traceback' not in refused.stderr
@@ -99,26 +68,19 @@ def test_a_run_skips_bad_examples_says_so_and_goes_on(tmp_path, damaged):
 
 
 @pytest.mark.slow
-def test_of_two_workers_both_leave_and_go_on_without_the_example(tmp_path, damaged):
-    data, _, bad = damaged
+def test_of_two_workers_both_leave_and_go_on_without_the_example(launcher, tmp_path, damaged):
+    _, bad = damaged
     addresses = [f'127.0.0.1:{port}' for port in free_ports(2)]
 
     def start(index):
         task = {'type': 'worker', 'index': index}
         config = json.dumps({'cluster': {'worker': addresses}, 'task': task})
-        return subprocess.Popen(
-            [sys.executable, str(ROOT / 'launch.py'), *QUICK, '--model_dir=run'],
-            cwd=tmp_path,
-            env=os.environ | {'TFDS_DATA_DIR': str(data), 'TF_CONFIG': config},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return launcher.start(*QUICK, '--model_dir=run', TF_CONFIG=config)
 
     statuses, said = [], []
     while not statuses or (42 in statuses[-1] and len(statuses) < 4):
         workers = [start(index) for index in range(2)]
-        said += [worker.communicate(timeout=280)[0] for worker in workers]
+        said += [worker.communicate(timeout=280) for worker in workers]
         statuses.append([worker.returncode for worker in workers])
     assert statuses[0] == [42, 42], said
     assert statuses[-1] == [0, 0], said

@@ -21,31 +21,14 @@ QUICK = (
 )
 
 
-@pytest.fixture(scope='module')
-def data(tmp_path_factory):
-    return tmp_path_factory.mktemp('data')
-
-
 @pytest.fixture
-def launch(tmp_path, data):
+def launch(launcher, monkeypatch):
     """Returns a function that runs the launcher in an empty folder."""
-
-    def run(*arguments, **variables):
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith('TF_')
-        }
-        environment |= {'TFDS_DATA_DIR': str(data), 'COLUMNS': '200', **variables}
-        return subprocess.run(
-            [sys.executable, str(ROOT / 'launch.py'), *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=300,
-            check=False,
-        )
-
-    return run
+    for name in os.environ:
+        if name.startswith('TF_'):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv('COLUMNS', '200')
+    return launcher.run
 
 
 @pytest.fixture
@@ -124,16 +107,8 @@ def test_a_binding_that_nothing_reads_is_reported(within):
     assert 'trian/dataloaders.image_classification.flip' in done.stdout
 
 
-def test_an_interrupted_run_leaves_with_status_42_and_goes_on(launch, tmp_path, data):
-    environment = os.environ | {'TFDS_DATA_DIR': str(data)}
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / 'launch.py'), *QUICK, '--gin=train_steps = 100000'],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def test_an_interrupted_run_leaves_with_status_42_and_goes_on(launcher, tmp_path):
+    process = launcher.start(*QUICK, '--gin=train_steps = 100000')
     for line in process.stdout:
         if line.startswith('main 2/'):
             process.terminate()

@@ -14,38 +14,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SUMMARY = r'(\d+) of (\d+) finished runs identical, after (\d+) kills'
 LONG = (
     '--experiment=regnety_mini',
+    '--model_dir=run',
     '--gin=train_steps = 1000000',
     '--gin=garden.phase.steps_per_loop = 1000000',
     '--gin=garden.phase.eval_interval = 1000000',
     '--gin=garden.phase.checkpoint_interval = 1000000',
 )
-
-
-@pytest.fixture(scope='module')
-def data(tmp_path_factory):
-    return tmp_path_factory.mktemp('data')
-
-
-@pytest.fixture
-def launch(tmp_path, data):
-    """Returns a function that starts the launcher in an empty folder."""
-    started = []
-
-    def start(*arguments):
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / 'launch.py'), *arguments, '--model_dir=run'],
-            cwd=tmp_path,
-            env=os.environ | {'TFDS_DATA_DIR': str(data)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
 
 
 def wait_until(condition, seconds=120):
@@ -60,8 +34,8 @@ def steps(folder):
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_loop_after_the_present_step(launch, tmp_path, number):
-    process = launch(*LONG)
+def test_a_signal_ends_the_loop_after_the_present_step(launcher, tmp_path, number):
+    process = launcher.start(*LONG)
     folder = tmp_path / 'run'
     wait_until(lambda: steps(folder) == [0])
     time.sleep(5)  # Into the one loop of a million steps.
@@ -73,8 +47,8 @@ def test_a_signal_ends_the_loop_after_the_present_step(launch, tmp_path, number)
     assert 0 <= steps(folder)[-1] < 1000000
 
 
-def test_a_second_interrupt_leaves_at_once(launch, tmp_path):
-    process = launch(*LONG)
+def test_a_second_interrupt_leaves_at_once(launcher, tmp_path):
+    process = launcher.start(*LONG)
     wait_until(lambda: steps(tmp_path / 'run') == [0])
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
@@ -84,7 +58,7 @@ def test_a_second_interrupt_leaves_at_once(launch, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_run_comes_to_the_same_files(launch, tmp_path, data):
+def test_a_killed_run_comes_to_the_same_files(data):
     done = subprocess.run(
         [
             sys.executable,
@@ -112,15 +86,16 @@ def test_a_killed_run_comes_to_the_same_files(launch, tmp_path, data):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs a device that is always full')
-def test_a_folder_that_cannot_be_written_is_one_line_with_status_74(launch, tmp_path):
+def test_a_folder_that_cannot_be_written_is_one_line_with_status_74(launcher, tmp_path):
     folder = tmp_path / 'run'
     quick = (
         '--experiment=regnety_mini',
+        '--model_dir=run',
         '--gin=train_steps = 40',
         '--gin=garden.phase.steps_per_loop = 2',
         '--gin=garden.phase.checkpoint_interval = 20',
     )
-    process = launch(*quick)
+    process = launcher.start(*quick)
     wait_until(lambda: 0 in steps(folder))
     (folder / 'metrics.jsonl').unlink(missing_ok=True)
     (folder / 'metrics.jsonl').symlink_to('/dev/full')

@@ -1,15 +1,11 @@
 """Storage that fails under a real run: one line, status 74, and what was saved is as it was."""
 
-import os
 import shutil
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (
     "include 'base/smoke.gin'",
     'train_steps = 1000000',
@@ -21,38 +17,16 @@ SETTINGS = (
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope='module')
-def data(tmp_path_factory):
-    return tmp_path_factory.mktemp('data')
-
-
 @pytest.fixture
-def launch(data):
+def launch(launcher):
     """Returns a function that starts a long run, or another, in a folder."""
-    started = []
 
     def start(folder, *settings):
         bindings = [f'--gin={setting}' for setting in (*SETTINGS, *settings)]
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                str(ROOT / 'launch.py'),
-                '--experiment=regnety_mini',
-                f'--model_dir={folder}',
-                '--allow_config_change',
-                *bindings,
-            ],
-            env=os.environ | {'TFDS_DATA_DIR': str(data)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
+        run = ('--experiment=regnety_mini', f'--model_dir={folder}', '--allow_config_change')
+        return launcher.start(*run, *bindings)
 
-    yield start
-    for process in started:
-        process.kill()
+    return start
 
 
 def saved(folder):

@@ -5,8 +5,9 @@ import queue
 import numpy as np
 import pytest
 import tensorflow as tf
+from launching import free_ports
 from toy import Toy
-from worker_processes import AGAIN, Processes, advances, assert_same_end, ended, free_ports
+from worker_processes import AGAIN, Processes, advances, assert_same_end, ended
 
 from garden.core.errors import UserError
 from garden.core.feed import Feed
@@ -110,11 +111,11 @@ def test_a_service_that_goes_silent_is_noticed(service, monkeypatch):
 def test_a_worker_that_dies_ends_the_run_which_then_goes_on_to_the_same_end(tmp_path):
     processes = Processes(tmp_path / 'data')
     head, port = free_ports(2)
-    (status,), (output,) = ended(processes.run(tmp_path / 'alone'))
+    (status,), (output,) = ended(processes.small(tmp_path / 'alone'))
     assert status == 0, output
 
     def serve(role, port, *words):
-        process = processes.command('data_service', f'--role={role}', f'--port={port}', *words)
+        process = processes.start('data_service', f'--role={role}', f'--port={port}', *words)
         for line in process.stdout:
             if line.startswith('tf.data service'):
                 return process
@@ -128,7 +129,7 @@ def test_a_worker_that_dies_ends_the_run_which_then_goes_on_to_the_same_end(tmp_
     try:
         serve('dispatcher', head, f'--workers=127.0.0.1:{port}')
         victim = worker()
-        run = processes.run(tmp_path / 'fed', f'--data_service=grpc://127.0.0.1:{head}')
+        run = processes.small(tmp_path / 'fed', f'--data_service=grpc://127.0.0.1:{head}')
         advances(run)
         victim.kill()
         last = worker()
@@ -136,7 +137,7 @@ def test_a_worker_that_dies_ends_the_run_which_then_goes_on_to_the_same_end(tmp_
         assert status == AGAIN, output
         assert output.splitlines()[-1] == f'{BEGUN_ANEW} Run the same command again to go on.'
 
-        run = processes.run(tmp_path / 'fed', f'--data_service=grpc://127.0.0.1:{head}')
+        run = processes.small(tmp_path / 'fed', f'--data_service=grpc://127.0.0.1:{head}')
         (status,), (output,) = ended(run)
         assert status == 0, output
         assert_same_end(tmp_path / 'fed', tmp_path / 'alone')

@@ -20,7 +20,7 @@ def processes(tmp_path_factory):
 def two_devices(processes, tmp_path_factory):
     """The folder of a run of one process; it prepares the data for all others."""
     folder = tmp_path_factory.mktemp('devices')
-    statuses, outputs = ended(processes.run(folder, '--devices=2'))
+    statuses, outputs = ended(processes.small(folder, '--devices=2'))
     assert statuses == [0], outputs
     return folder
 

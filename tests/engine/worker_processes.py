@@ -1,17 +1,13 @@
 """Garden's commands in processes of their own, on this machine."""
 
 import json
-import os
-import socket
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from launching import Launcher, free_ports
 
-ROOT = Path(__file__).resolve().parents[2]
 STEPS = 100
 QUICK = (
     '--experiment=regnety_mini',
@@ -27,43 +23,20 @@ QUICK = (
 AGAIN = 42
 
 
-def free_ports(count):
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
-        one.bind(('127.0.0.1', 0))
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
-class Processes:
-    """Starts processes with one folder of data sets, and ends them."""
+class Processes(Launcher):
+    """Starts small runs, alone and in pairs."""
 
     def __init__(self, data):
-        self.data = data
-        self.started = []
+        super().__init__(data, stderr=subprocess.STDOUT)
 
-    def command(self, *words, **variables):
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / 'launch.py'), *words],
-            cwd=ROOT,
-            env=os.environ | {'TFDS_DATA_DIR': str(self.data), **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.started.append(process)
-        return process
-
-    def run(self, folder, *arguments, **variables):
-        return self.command(*QUICK, f'--model_dir={folder}', *arguments, **variables)
+    def small(self, folder, *arguments, **variables):
+        return self.start(*QUICK, f'--model_dir={folder}', *arguments, **variables)
 
     def pair(self, *folders, arguments=()):
         """Starts the two workers of a run; the first is the chief."""
         cluster = {'worker': [f'127.0.0.1:{port}' for port in free_ports(2)]}
         return [
-            self.run(
+            self.small(
                 folders[index % len(folders)],
                 *arguments,
                 TF_CONFIG=json.dumps(
@@ -72,11 +45,6 @@ class Processes:
             )
             for index in range(2)
         ]
-
-    def end(self):
-        for process in self.started:
-            process.kill()
-            process.wait()
 
 
 def ended(*processes, within=280):

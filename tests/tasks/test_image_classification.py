@@ -8,8 +8,10 @@ import tf_keras as keras
 from garden import registry
 from garden.augmentations.mixing import MixupCutmix
 from garden.core.errors import UserError
+from garden.core.feed import Feed
 from garden.dataloaders.image_classification import ImageClassification as Loader
 from garden.losses.classification import BinaryCrossEntropy
+from garden.sources.memory import Arrays
 from garden.sources.synthetic import Synthetic
 from garden.tasks.image_classification import ImageClassification
 
@@ -89,6 +91,32 @@ def test_precise_statistics_are_those_of_the_parts_that_training_normalises(micr
     maps = classifier.model.layers[0](BATCH['image']).numpy().reshape(micro_batches, -1, 4)
     np.testing.assert_allclose(mean, maps.mean(1).mean(0), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(variance, maps.var(1, ddof=1).mean(0), rtol=1e-4)
+
+
+def test_images_normalised_on_the_device_are_the_same_to_every_step():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, [32, 8, 8, 3], np.uint8)
+    source = Arrays({'image': pixels, 'label': rng.integers(0, 4, 32)})
+    found = []
+    for on_device in (False, True):
+        keras.utils.set_random_seed(0)
+        loaders = [
+            Loader(source, 8, training, 8, crop='center', flip=False, on_device=on_device)
+            for training in (True, False)
+        ]
+        optimizer = registry.get('optimizers', 'sgd')(learning_rate=0.0)
+        classifier = ImageClassification(network(), optimizer, *loaders, precise_batches=1)
+        train, evaluation = (next(iter(loader(Feed()))) for loader in loaders)
+        assert train['image'].dtype == (tf.uint8 if on_device else tf.float32)
+        found.append(
+            [
+                classifier.calibration().estimate(train),
+                classifier.eval_step(evaluation, SEED),
+                classifier.train_step(train, SEED),
+            ]
+        )
+    for ours, theirs in zip(*map(tf.nest.flatten, found), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
 def test_without_a_setting_nothing_is_estimated_or_averaged():
