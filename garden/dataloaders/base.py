@@ -193,7 +193,8 @@ class Dataloader(abc.ABC):
                 parsed['mask'] = position < size
             return position, parsed
 
-        return self._keys(source, feed).map(element, num_parallel_calls=self._parallel_calls)
+        keys = source.fetch(self._keys(source, feed), feed.share(self.batch_size))
+        return keys.map(element, num_parallel_calls=self._parallel_calls)
 
     def _element(
         self, source: Source, feed: Feed, position: tf.Tensor, key: Any

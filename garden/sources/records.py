@@ -15,6 +15,7 @@ import struct
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,6 +26,7 @@ from garden.sources.base import Example, Source
 _LENGTH = struct.Struct('<Q')
 _AROUND = 16  # Bytes of a record that are not payload: length and two checksums.
 _READERS = 16
+_TOGETHER = 16  # Records that are read at once.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,11 +55,34 @@ class IndexedRecords(Source):
     def __len__(self) -> int:
         return len(self._index[2])
 
-    def load(self, key: tf.Tensor) -> Example:
+    def load(self, key: tf.Tensor | tuple[tf.Tensor, tf.Tensor]) -> Example:
         """See the base class; a record that is damaged is an error that names file and offset."""
+        if isinstance(key, tuple):
+            return {'record': key[1]}
+        return {'record': read_record(*self._where(key))}
+
+    def fetch(self, keys: tf.data.Dataset, share: int) -> tf.data.Dataset:
+        """See the base class; a key becomes (index, record)."""
+        count = max(n for n in range(1, _TOGETHER + 1) if share % n == 0)
+
+        def read(positions: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, Any]:
+            places = zip(*map(tf.unstack, self._where(indices)), strict=True)
+            singles = [records_from(path, offset).take(1) for path, offset in places]
+            # A record is a small part of the work; a thread and an iterator for each would not be.
+            row = functools.reduce(tf.data.Dataset.concatenate, singles)
+            return positions, (indices, row.batch(count).get_single_element())
+
+        chunks = keys.batch(count, drop_remainder=True)
+        return chunks.map(read, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+
+    def index(self, key: tf.Tensor | tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        """See the base class."""
+        return key[0] if isinstance(key, tuple) else key
+
+    def _where(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the paths and the first bytes of records."""
         paths, shards, offsets = self._index
-        path = tf.gather(paths, tf.gather(shards, key))
-        return {'record': read_record(path, tf.gather(offsets, key))}
+        return tf.gather(paths, tf.gather(shards, index)), tf.gather(offsets, index)
 
     def place(self, index: int) -> str:
         """The file and the byte at which the record begins."""

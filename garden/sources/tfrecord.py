@@ -41,6 +41,10 @@ class RecordSource(Source):
         """See the base class."""
         return self.parse(self.records.load(key)['record'])
 
+    def fetch(self, keys: tf.data.Dataset, share: int) -> tf.data.Dataset:
+        """See the base class."""
+        return self.records.fetch(keys, share)
+
     def index(self, key: Any) -> tf.Tensor:
         """See the base class."""
         return self.records.index(key)

@@ -44,6 +44,27 @@ def damage(path, number):
     return begin
 
 
+@pytest.mark.parametrize('batch_size', [1, 6, 7, 17, 40])
+def test_records_read_together_are_those_read_one_by_one(write_records, batch_size):
+    source = IndexedRecords([Shard(path) for path in write_records([12, 9])])
+    for keys in (
+        source.training_keys(Feed(), batch_size, shuffle=True).take(3 * batch_size),
+        source.evaluation_keys(Feed(), batch_size),
+    ):
+        singly = keys.map(lambda place, key: (place, key, source.load(key)['record']))
+        together = source.fetch(keys, batch_size).map(
+            lambda place, key: (place, source.index(key), source.load(key)['record'])
+        )
+        assert list(together.as_numpy_iterator()) == list(singly.as_numpy_iterator())
+
+
+def test_records_read_together_are_verified(shard):
+    damage(shard, 5)
+    source = IndexedRecords([Shard(shard)])
+    with pytest.raises(tf.errors.DataLossError):
+        list(source.fetch(source.evaluation_keys(Feed(), 4), 4))
+
+
 def test_offsets_are_where_the_records_begin(shard):
     sizes = [len(b'record %d' % number) + AROUND for number in range(12)]
     assert record_offsets(shard).tolist() == [0, *np.cumsum(sizes)[:-1]]
