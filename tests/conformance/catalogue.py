@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ NAMES = sorted(EXPERIMENTS)
 OFFLINE = [name for name in NAMES if EXPERIMENTS[name].header.offline]
 MODELS = registry.names('models')
 
+_EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
 _EXHAUSTIVE = [pytest.mark.slow, pytest.mark.exhaustive]
 _INCLUDE = re.compile(r'^include .*$', re.MULTILINE)
 _REFERENCE = re.compile(r'@(?:\w+/)*([\w.]+)')
@@ -33,18 +35,44 @@ def _exemplars() -> list[str]:
     return sorted(first.values())
 
 
-def costly(names: Iterable[str], otherwise: Collection[str] = ()) -> list[object]:
+def costly(names: Iterable[str]) -> list[object]:
     """Returns parameters for a test that takes long with a full-sized network: it is slow.
 
     Of those that differ in numbers only, all but the first are left to `make test-exhaustive`.
-
-    Args:
-      names: experiments.
-      otherwise: those for which the test is as fast as any.
     """
-    exemplars = {*_exemplars(), *OFFLINE}
-    marks = {name: [pytest.mark.slow] if name in exemplars else _EXHAUSTIVE for name in names}
-    return [name if name in otherwise else pytest.param(name, marks=marks[name]) for name in names]
+    return _slow(names, {*_exemplars(), *OFFLINE})
+
+
+def tasks_of(name: str) -> tuple[str, ...]:
+    """Returns the names of the tasks of an experiment's phases; reads text, imports nothing."""
+
+    def text_of(path: Path) -> str:
+        text = path.read_text()
+        included = (_EXPERIMENTS / part for part in re.findall(r"^include '(.*)'$", text, re.M))
+        return text + ''.join(map(text_of, included))
+
+    return tuple(sorted(set(re.findall(r'@tasks\.(\w+)', text_of(EXPERIMENTS[name].path)))))
+
+
+def one_of_each_task(names: Iterable[str]) -> list[object]:
+    """Returns parameters for a slow test of which CI takes the first of those with equal tasks."""
+    first: dict[tuple[str, ...], str] = {}
+    for name in names:
+        first.setdefault(tasks_of(name), name)
+    return _slow(names, first.values())
+
+
+def _slow(names: Iterable[str], in_ci: Collection[str]) -> list[object]:
+    marks = {name: [pytest.mark.slow] if name in in_ci else _EXHAUSTIVE for name in names}
+    return [pytest.param(name, marks=marks[name]) for name in marks]
+
+
+def runs_on_replicas(name: str) -> bool:
+    """Whether an experiment's tasks are compiled, and so may run on several devices."""
+    from garden.engine import config
+
+    config.load(name)
+    return all(registry.get('tasks', task).compiled for task in tasks_of(name))
 
 
 def made_small(name: str) -> list[str]:

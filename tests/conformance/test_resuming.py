@@ -5,10 +5,11 @@ import os
 import random
 import signal
 
+import numpy as np
 import processes
 import pytest
 import tensorflow as tf
-from catalogue import NAMES, OFFLINE, costly, made_small
+from catalogue import NAMES, OFFLINE, costly, made_small, one_of_each_task, runs_on_replicas
 
 LENGTH = (
     'train_steps = 4',
@@ -54,8 +55,6 @@ def launch(tmp_path, data_folder):
         log = tmp_path / f'{folder}.log'
         variables = [('TFDS_DATA_DIR', os.environ['TFDS_DATA_DIR'])]
         status = processes.launch(arguments, log, variables, kill_after)
-        if 'on one device only' in log.read_text():
-            pytest.skip('runs on one device by its nature')
         assert status == (0 if kill_after is None else -signal.SIGKILL), log.read_text()
 
     return run
@@ -66,8 +65,10 @@ def test_a_run_killed_at_a_random_step_comes_to_the_same_end(name, launch, tmp_p
     kill_and_compare(name, 1, launch, tmp_path)
 
 
-@pytest.mark.parametrize('name', costly(OFFLINE))
+@pytest.mark.parametrize('name', one_of_each_task(OFFLINE))
 def test_so_does_one_on_two_replicas(name, launch, tmp_path):
+    if not runs_on_replicas(name):
+        pytest.skip('runs on one device by its nature')
     kill_and_compare(name, 2, launch, tmp_path)
 
 
@@ -116,14 +117,14 @@ class Killer:
         pass
 
 
-@pytest.mark.parametrize('replicas', [1, 2])
 @pytest.mark.parametrize('name', OFFLINE)
-def test_a_broken_off_run_goes_on_bit_for_bit(
-    name, replicas, one_device, two_replicas, small, tmp_path
+def test_a_broken_off_run_on_two_replicas_goes_on_bit_for_bit(
+    name, one_device, two_replicas, small, tmp_path
 ):
-    strategy = one_device if replicas == 1 else two_replicas
+    strategy = two_replicas if runs_on_replicas(name) else one_device
     length = ['train_steps = 5', 'garden.phase.checkpoint_interval = 2']
-    _, (trainer, *_), _ = small(name, strategy, overrides=length, folder='straight')
+    results, (trainer, *_), _ = small(name, strategy, overrides=length, folder='straight')
+    assert all(np.isfinite(value) for result in results for value in result.metrics.values())
     step = random.Random(name).choice([3, 4])
     with pytest.raises(Killed):
         small(name, strategy, overrides=length, folder='killed', observers=[Killer(step)])
