@@ -1,4 +1,4 @@
-"""Writes the README's table of experiments from the headers of the gin files.
+"""Writes docs/experiments.md from the headers of the gin files.
 
 Run it after an experiment was added or its header changed: `python tools/experiments_table.py`.
 """
@@ -12,27 +12,25 @@ sys.path.insert(0, str(ROOT))
 
 from garden.engine import experiments  # noqa: E402 (the checkout's, whatever is installed)
 
-START = '<!-- experiments: written by tools/experiments_table.py -->\n'
-END = '<!-- end of experiments -->'
+PAGE = ROOT / 'docs' / 'experiments.md'
+_HEAD = """# Experiments
+
+Each row is a file; `python launch.py --experiment=NAME` runs it. What is offline needs no download
+and ends within minutes on two CPU cores. This page is written by `tools/experiments_table.py`.
+
+"""
 
 
-def table() -> str:
+def page() -> str:
     """Returns one Markdown table for each family of the experiments in this checkout."""
     own = [e for e in experiments.catalogue() if e.path.is_relative_to(ROOT)]
     families = groupby(own, key=lambda experiment: experiment.family)
-    return '\n'.join(_family(name, list(group)) for name, group in families)
-
-
-def updated(readme: str) -> str:
-    """Returns the text of the README with the table as it should be."""
-    before, rest = readme.split(START)
-    after = rest.split(END)[1]
-    return f'{before}{START}\n{table()}\n{END}{after}'
+    return _HEAD + '\n'.join(_family(name, list(group)) for name, group in families)
 
 
 def _family(name: str, listed: list[experiments.Experiment]) -> str:
     rows = [
-        f'### {name.capitalize()}',
+        f'## {name.capitalize()}',
         '',
         '| Experiment | What it is | Expected | Hardware | Offline |',
         '|---|---|---|---|---|',
@@ -43,7 +41,7 @@ def _family(name: str, listed: list[experiments.Experiment]) -> str:
 
 def _row(experiment: experiments.Experiment) -> str:
     fields = experiment.header.fields
-    link = f'[`{experiment.name}`]({experiment.path.relative_to(ROOT).as_posix()})'
+    link = f'[`{experiment.name}`](../{experiment.path.relative_to(ROOT).as_posix()})'
     cells = (
         link,
         experiment.header.summary,
@@ -55,5 +53,4 @@ def _row(experiment: experiments.Experiment) -> str:
 
 
 if __name__ == '__main__':
-    path = ROOT / 'README.md'
-    path.write_text(updated(path.read_text()))
+    PAGE.write_text(page())
