@@ -1,9 +1,12 @@
-"""What setup.cfg cannot say: `experiments/` ships in the wheel as garden/experiments."""
+"""What setup.cfg cannot say: the wheel holds experiments/, as garden/experiments, and weights."""
 
 from setuptools import find_packages, setup
 
 setup(
     packages=[*find_packages(include=['garden', 'garden.*']), 'garden.experiments'],
     package_dir={'garden.experiments': 'experiments'},
-    package_data={'garden.experiments': ['**/*.gin']},
+    package_data={
+        'garden.evaluators': ['*.safetensors'],
+        'garden.experiments': ['**/*.gin'],
+    },
 )

@@ -1,0 +1,6 @@
+"""Lets the evaluators' tests share their scans."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
