@@ -119,6 +119,15 @@ class Feed:
         count = tf.data.experimental.assert_cardinality(steps * share)
         return tf.data.Dataset.range(steps).flat_map(of_step).apply(count)
 
+    def numbers(self, size: int, batch_size: int) -> tf.data.Dataset:
+        """Yields the share of one replica in each batch of the numbers 0 to `size` - 1.
+
+        It is the evaluation data of what needs none: 'number', int64 [share], and 'mask', False
+        where a number only pads the last batch.
+        """
+        numbers = self.evaluation_positions(size, batch_size).batch(self.per_replica(batch_size))
+        return numbers.map(lambda number: {'number': number, 'mask': number < size})
+
 
 def shuffled(position: tf.Tensor, size: int, seed: int) -> tf.Tensor:
     """Returns which of `size` examples stands at `position` of an endless shuffled stream.

@@ -149,15 +149,24 @@ class SampleQuality:
             values.append((classes == np.concatenate(self._labels)).mean())
         return dict(zip(self.metrics, map(float, values), strict=True))
 
+    def real(self, count: int) -> np.ndarray:
+        """Returns the first images of `reference`, uint8 [count, h, w, c]."""
+        first: list[np.ndarray] = []
+        for part in _real_images(self._reference):
+            first.extend(self._reference.denormalize(part))
+            if len(first) >= count:
+                break
+        return np.stack(first[:count])
+
     def _features_of(self, images: RealImages) -> np.ndarray:
         """Returns the features of real images, which are read once."""
         if id(images) not in self._known:
-            parts = [self._network(images.denormalize(part))[0] for part in real_images(images)]
+            parts = [self._network(images.denormalize(part))[0] for part in _real_images(images)]
             self._known[id(images)] = np.concatenate(parts)
         return self._known[id(images)]
 
 
-def real_images(images: RealImages) -> Iterator[np.ndarray]:
+def _real_images(images: RealImages) -> Iterator[np.ndarray]:
     """Yields all images in batches [n, h, w, c], padding removed."""
     for batch in images(Feed()):
         yield batch['image'].numpy()[batch['mask'].numpy()]
