@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from sklearn.datasets import load_digits
 
 from garden import registry
 from garden.core.errors import UserError
@@ -11,6 +12,7 @@ from garden.core.feed import Feed
 from garden.dataloaders.images import Images
 from garden.engine.trainer import Trainer
 from garden.evaluators.digit_features import DigitFeatures
+from garden.evaluators.distances import frechet_distance
 from garden.evaluators.sample_quality import SampleQuality
 from garden.losses.gan import Hinge, NonSaturating, Wasserstein
 from garden.models.dcgan import DCGANDiscriminator, DCGANGenerator
@@ -247,3 +249,41 @@ def test_networks_and_data_that_do_not_fit_are_refused_in_one_line():
         task(discriminator_steps=0)
     with pytest.raises(UserError, match='labels = True'):
         task(classes=3).train_step(batch(), SEED)
+
+
+class DoubleSigmoid(NonSaturating):
+    """A known mistake: the logits that the loss is given are probabilities already."""
+
+    def discriminator(self, real_logits, fake_logits):
+        return super().discriminator(tf.sigmoid(real_logits), tf.sigmoid(fake_logits))
+
+    def generator(self, fake_logits):
+        return super().generator(tf.sigmoid(fake_logits))
+
+
+def distance_after(steps, loss):
+    """Trains on digit scans; returns the Fréchet distance of 1,000 samples to them."""
+    keras.utils.set_random_seed(0)
+    adam = registry.get('optimizers', 'adam')
+    networks = MLPGenerator(8, 1, 64, (128, 128), 0.2), MLPDiscriminator((128, 128))
+    gan = GAN(*networks, adam(4e-4, 0.5), adam(4e-4, 0.5), loader(), loss=loss)
+    scans = (load_digits().images[..., None] / 16).astype(np.float32)
+
+    @tf.function
+    def train():
+        for step in tf.range(steps):
+            seed = tf.stack([0, step])
+            chosen = tf.random.stateless_uniform([64], seed, 0, len(scans), tf.int32)
+            gan.train_step({'image': 2 * tf.gather(scans, chosen) - 1}, seed)
+
+    train()
+    samples = gan.generator(tf.random.stateless_normal([1000, 64], [7, 7])).numpy()
+    network = DigitFeatures()
+    looks = [np.round(255 * x).astype(np.uint8) for x in (scans, (samples + 1) / 2)]
+    return frechet_distance(*(network(images)[0] for images in looks))
+
+
+@pytest.mark.slow
+def test_a_sigmoid_before_the_loss_ruins_the_samples_and_the_distance_shows_it():
+    assert distance_after(2500, NonSaturating()) < 60
+    assert distance_after(2500, DoubleSigmoid()) > 90
