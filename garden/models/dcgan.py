@@ -128,9 +128,9 @@ class DCGANDiscriminator(keras.Model):
         """Returns the logits."""
         x = self.stages[0](with_labels(images, labels, self.num_classes))
         for stage, norm in zip(self.stages[1:], self.norms, strict=True):
-            x = with_labels(tf.nn.leaky_relu(x, _SLOPE), labels, self._classes_inside)
+            x = with_labels(_leaky(x), labels, self._classes_inside)
             x = norm(stage(x), training=training)
-        x = self.flatten(tf.nn.leaky_relu(x, _SLOPE))
+        x = self.flatten(_leaky(x))
         return self.logit(with_labels(x, labels, self._classes_inside))[:, 0]
 
 
@@ -142,6 +142,11 @@ def _smallest_side(name: str, image_size: int, widths: Sequence[int]) -> int:
             f'image_size of {image_size} is no multiple of {halvings}.'
         )
     return image_size // halvings
+
+
+def _leaky(x: tf.Tensor) -> tf.Tensor:
+    # tf.nn.leaky_relu after a convolution with a bias is what TensorFlow's graph optimizer trips on.
+    return tf.maximum(_SLOPE * x, x)
 
 
 def _normal() -> keras.initializers.Initializer:
