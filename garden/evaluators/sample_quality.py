@@ -90,7 +90,7 @@ class SampleQuality:
         self._kernel = (kernel_subsets, kernel_subset_size)
         self._score_splits = score_splits
         self._known: dict[int, np.ndarray] = {}
-        self.metrics = (
+        self.metrics: Sequence[str] = (
             *features.metrics,
             *('precision', 'recall', 'smallest_share', 'largest_share'),
             *(('novelty',) if held_out is not None else ()),

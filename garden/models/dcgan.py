@@ -145,7 +145,7 @@ def _smallest_side(name: str, image_size: int, widths: Sequence[int]) -> int:
 
 
 def _leaky(x: tf.Tensor) -> tf.Tensor:
-    # tf.nn.leaky_relu after a convolution with a bias is what TensorFlow's graph optimizer trips on.
+    # Not tf.nn.leaky_relu: after a bias, TensorFlow's graph optimizer trips over it.
     return tf.maximum(_SLOPE * x, x)
 
 

@@ -1,5 +1,6 @@
 """Generative adversarial networks: two networks, two optimizers, with classes or without."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from garden.core.errors import UserError, did_you_mean
 from garden.core.feed import Feed
 from garden.core.registry import register
 from garden.core.task import Batch, Evaluator, Run, Scalars, Task
+from garden.evaluators.sample_quality import SampleQuality
 from garden.losses import gan as losses
 from garden.ops import latent
 from garden.ops.image import split
@@ -20,6 +22,9 @@ from garden.ops.sampling import Sampler
 
 _GRID = 8
 _STEPS = 10
+
+# What the networks take beside codes and images: the labels, or nothing.
+Labels = tuple[tf.Tensor, ...]
 
 
 class Images(Protocol):
@@ -34,15 +39,6 @@ class Images(Protocol):
 
     def denormalize(self, images: np.ndarray) -> np.ndarray:
         """Returns images as they look, uint8."""
-
-
-class Quality(Evaluator, Protocol):
-    """Judges samples; see `evaluators.sample_quality`."""
-
-    summary: str
-
-    def real(self, count: int) -> np.ndarray:
-        """Returns real images as they look, uint8 [count, h, w, c]."""
 
 
 @register('tasks', 'gan')
@@ -88,7 +84,7 @@ class GAN(Task):
         generator_optimizer: keras.optimizers.Optimizer,
         discriminator_optimizer: keras.optimizers.Optimizer,
         train_data: Images,
-        quality: Quality | None = None,
+        quality: SampleQuality | None = None,
         loss: losses.AdversarialLoss | None = None,
         distribution: str = 'normal',
         discriminator_steps: int = 1,
@@ -157,6 +153,10 @@ class GAN(Task):
         images, labels = batch['image'], self._labels(batch)
         codes_seed, penalty_seed, _ = split(seed, 3)
         fakes = self._fakes(images, labels, codes_seed)
+
+        def critic(x: tf.Tensor) -> tf.Tensor:
+            return self.discriminator(x, *labels, training=True)
+
         variables = self.discriminator.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
@@ -167,7 +167,11 @@ class GAN(Task):
                 'real_logit': tf.reduce_mean(real_logits),
                 'fake_logit': tf.reduce_mean(fake_logits),
             }
-            loss += self._penalty(images, fakes, labels, penalty_seed)
+            if self._gradient_penalty:
+                penalty = losses.gradient_penalty(critic, images, fakes, penalty_seed)
+                loss += self._gradient_penalty * penalty
+            if self._r1_penalty:
+                loss += self._r1_penalty * losses.zero_centred_penalty(critic, images)
         optim.apply_gradients(self.discriminator_optimizer, tape, loss, variables)
         return scalars
 
@@ -184,8 +188,7 @@ class GAN(Task):
         optim.apply_gradients(self.generator_optimizer, tape, loss, variables)
         return {'generator_loss': loss}
 
-    def _labels(self, batch: Batch) -> tuple[tf.Tensor, ...]:
-        """Returns what the networks take beside codes and images: the labels, if there are any."""
+    def _labels(self, batch: Batch) -> Labels:
         if self.generator.num_classes is None:
             return ()
         if 'label' not in batch:
@@ -195,15 +198,13 @@ class GAN(Task):
             )
         return (batch['label'],)
 
-    def _fakes(
-        self, images: tf.Tensor, labels: tuple[tf.Tensor, ...], seed: tf.Tensor
-    ) -> tf.Tensor:
+    def _fakes(self, images: tf.Tensor, labels: Labels, seed: tf.Tensor) -> tf.Tensor:
         """Returns as many generated images as there are real ones."""
         codes = self._sampler.codes(tf.shape(images)[0], seed)
         return self.generator(codes, *labels, training=True)
 
     def _logits(
-        self, images: tf.Tensor, fakes: tf.Tensor, labels: tuple[tf.Tensor, ...]
+        self, images: tf.Tensor, fakes: tf.Tensor, labels: Labels
     ) -> tuple[tf.Tensor, tf.Tensor]:
         if not self._joint_batch:
             real = self.discriminator(images, *labels, training=True)
@@ -212,23 +213,6 @@ class GAN(Task):
         both = self.discriminator(tf.concat([images, fakes], 0), *twice, training=True)
         real, fake = tf.split(both, 2)
         return real, fake
-
-    def _penalty(
-        self,
-        images: tf.Tensor,
-        fakes: tf.Tensor,
-        labels: tuple[tf.Tensor, ...],
-        seed: tf.Tensor,
-    ) -> tf.Tensor:
-        def critic(x: tf.Tensor) -> tf.Tensor:
-            return self.discriminator(x, *labels, training=True)
-
-        penalty = tf.zeros([])
-        if self._gradient_penalty:
-            penalty += self._gradient_penalty * losses.gradient_penalty(critic, images, fakes, seed)
-        if self._r1_penalty:
-            penalty += self._r1_penalty * losses.zero_centred_penalty(critic, images)
-        return penalty
 
     # Samples.
 
@@ -251,11 +235,13 @@ class GAN(Task):
 
     def gauges(self) -> Mapping[str, Callable[[], tf.Tensor]]:
         """See the base class."""
+        optimizers = {
+            'generator_learning_rate': self.generator_optimizer,
+            'discriminator_learning_rate': self.discriminator_optimizer,
+        }
         return {
-            'generator_learning_rate': lambda: optim.learning_rate(self.generator_optimizer),
-            'discriminator_learning_rate': lambda: optim.learning_rate(
-                self.discriminator_optimizer
-            ),
+            name: functools.partial(optim.learning_rate, optimizer)
+            for name, optimizer in optimizers.items()
         }
 
     def facts(self) -> Mapping[str, str]:
