@@ -189,7 +189,11 @@ def with_pond(wheel, tmp_path_factory):
 
 def test_the_wheel_holds_every_module_and_every_experiment_and_nothing_else(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if '.dist-info/' not in name}
-    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / 'garden').rglob('*.py')}
+    modules = {
+        path.relative_to(ROOT).as_posix()
+        for pattern in ('*.py', '*.safetensors')
+        for path in (ROOT / 'garden').rglob(pattern)
+    }
     files = {path.relative_to(ROOT) for path in (ROOT / 'experiments').rglob('*.gin')}
     assert names == modules | {f'garden/{path.as_posix()}' for path in files}
 

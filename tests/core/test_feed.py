@@ -91,3 +91,12 @@ def test_every_seed_shuffles_as_well_as_chance(size):
         assert np.mean(orders[1:] == orders[:-1]) * size < 3
         along = [np.corrcoef(order, places)[0, 1] for order in orders]
         assert abs(np.mean(along)) < 4 / np.sqrt(epochs * (size - 1))
+
+
+def test_numbers_are_shared_among_replicas_and_each_counts_once():
+    for replicas in (1, 2):
+        batches = list(Feed(replicas=replicas).numbers(10, 4))
+        assert len(batches) == 3 * replicas
+        counted = np.concatenate([batch['number'][batch['mask']] for batch in batches])
+        np.testing.assert_array_equal(counted, np.arange(10))
+        assert all(batch['number'].shape == (4 // replicas,) for batch in batches)
