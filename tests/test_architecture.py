@@ -36,10 +36,11 @@ MAY_IMPORT = {
     'models': {'models', 'core', 'layers', 'ops'},
     'tasks': {'core', 'ops', 'losses', 'evaluators', 'figures'},
     'engine': {'engine', 'core', 'figures'},
+    'export': {'export', 'engine', 'core', 'layers'},
     'report': {'report', 'engine', 'core', 'figures'},
     'convert': {'convert', 'core'},
     'prepare': {'prepare', 'core'},
-    'cli': {'cli', 'convert', 'prepare', 'report', 'engine', 'core', 'figures'},
+    'cli': {'cli', 'convert', 'export', 'prepare', 'report', 'engine', 'core', 'figures'},
 }
 
 

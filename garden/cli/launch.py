@@ -33,7 +33,7 @@ something could not be written (a full disk, say).
 
 # The choices are spelled out here because the modules that define them import TensorFlow.
 _TRAINING_MODES = ('train_and_eval', 'train')
-_MODES = (*_TRAINING_MODES, 'eval', 'continuous_eval')
+_MODES = (*_TRAINING_MODES, 'eval', 'continuous_eval', 'export')
 _STRATEGIES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu', 'parameter_server')
 
 
@@ -77,6 +77,15 @@ def _parser() -> argparse.ArgumentParser:
         '--allow_config_change',
         action='store_true',
         help='continue a run folder with another configuration',
+    )
+    export = parser.add_argument_group('with --mode=export, which needs --model_dir alone')
+    export.add_argument(
+        '--export_dir', metavar='DIR', help="where to export (default 'export' in the run folder)"
+    )
+    export.add_argument(
+        '--export_checkpoint',
+        metavar='WHICH',
+        help='best (the default; the last where the run has kept no best one) | last',
     )
     where = parser.add_argument_group('where')
     where.add_argument(
@@ -151,8 +160,15 @@ def _main(args: argparse.Namespace) -> int:
         raise UserError('--json goes with --list.')
     if args.data_service and (args.describe or args.mode not in _TRAINING_MODES):
         raise UserError('--data_service feeds training, and nothing is trained here: leave it out.')
-    if not args.experiment:
-        raise UserError('Which experiment? Give --experiment=NAME; --list shows the names.')
+    exports = args.mode == 'export'
+    if not exports and (args.export_dir or args.export_checkpoint):
+        raise UserError('--export_dir and --export_checkpoint go with --mode=export.')
+    if not args.experiment and not (exports and args.model_dir):
+        raise UserError(
+            'Which run? Give --model_dir=RUN.'
+            if exports
+            else 'Which experiment? Give --experiment=NAME; --list shows the names.'
+        )
 
     _set_environment(args.debug)
     from garden.engine import config
@@ -165,7 +181,7 @@ def _main(args: argparse.Namespace) -> int:
     if args.data_dir is not None:
         overrides.append(f'data_dir = {args.data_dir!r}')
     # Most mistakes are found here, before TensorFlow is imported.
-    loaded = config.load(args.experiment, overrides)
+    loaded = config.load(args.experiment or _configuration_of(args.model_dir), overrides)
     if args.data_dir is not None and '%data_dir' not in loaded.text:
         raise UserError(
             f'--data_dir={args.data_dir}: nothing in {args.experiment} reads data_dir; bind it, as '
@@ -177,6 +193,12 @@ def _main(args: argparse.Namespace) -> int:
     from garden.cli.run import run
 
     return run(args, loaded)
+
+
+def _configuration_of(run_dir: str) -> str:
+    from garden.engine.run_folder import RunFolder
+
+    return str(RunFolder(run_dir).stored_config)
 
 
 def _set_environment(debug: bool) -> None:

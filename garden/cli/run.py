@@ -39,14 +39,15 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
     """Describes or runs the experiment that gin holds and returns the exit status."""
     logging.set_verbosity(logging.INFO if args.debug else logging.WARNING)
     tf.get_logger().setLevel('INFO' if args.debug else 'ERROR')
-    rehearse = args.describe and asks_for_tpu(args.strategy, args.tpu, args.devices)
-    strategy = Rehearsal() if rehearse else make_strategy(args.strategy, args.tpu, args.devices)
+    strategy = _strategy(args)
     try:
         if args.describe:
             from garden.cli.describe import describe
 
             describe(config, strategy, RunFolder(_path(args, config), trains=False))
             return 0
+        if args.mode == 'export':
+            return _export(args, config)
         return _launch(args, config, strategy)
     except Interrupted:
         return EXIT_STATUS
@@ -66,6 +67,28 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
         if isinstance(error, (ValueError, TypeError)) and _constructing(error):
             raise UserError(f'{config_lib.explain(error)}. --debug shows where.') from error
         raise
+
+
+def _strategy(args: argparse.Namespace) -> tf.distribute.Strategy:
+    if args.describe and asks_for_tpu(args.strategy, args.tpu, args.devices):
+        return Rehearsal()
+    if args.mode == 'export':  # What is exported is of no device.
+        return tf.distribute.get_strategy()
+    return make_strategy(args.strategy, args.tpu, args.devices)
+
+
+def _export(args: argparse.Namespace, config: config_lib.Config) -> int:
+    from garden.export.run import export
+
+    folder = RunFolder(_path(args, config), write=False, trains=False)
+    _require_configuration(folder, args, config)
+    exported = export(config, folder, args.export_dir, args.export_checkpoint or 'best')
+    card = exported.card
+    print(
+        f'Exported step {card.step:,} of phase {card.phase} ({card.checkpoint} checkpoint) to '
+        f'{exported.path}: {", ".join(card.signatures)}'
+    )
+    return 0
 
 
 def _constructing(error: Exception) -> bool:
@@ -150,20 +173,13 @@ def _open_folder(
     strategy: tf.distribute.Strategy,
     stack: contextlib.ExitStack,
 ) -> RunFolder:
-    """Opens the run folder; one that holds another configuration is refused unless asked for."""
+    """Opens the run folder."""
     folder = RunFolder(
         _path(args, config),
         write=strategy.extended.should_checkpoint,
         trains=args.mode in ('train', 'train_and_eval'),
     )
-    if folder.begun and not args.allow_config_change:
-        changes = config_lib.difference(folder.config.read_text(), config.text)
-        if changes:
-            more = f' and {len(changes) - 1} more' if len(changes) > 1 else ''
-            raise UserError(
-                f'{folder.path} holds a run of another configuration: {changes[0]}{more}. '
-                'Give another --model_dir, or --allow_config_change to go on with the new one.'
-            )
+    _require_configuration(folder, args, config)
     if folder.write and folder.trains:
         folder.create()
         stack.enter_context(folder.locked())
@@ -172,6 +188,21 @@ def _open_folder(
         devices = f'{strategy.num_replicas_in_sync} x {_device(strategy)}'
         folder.note_launch(command_line(), seed, devices)
     return folder
+
+
+def _require_configuration(
+    folder: RunFolder, args: argparse.Namespace, config: config_lib.Config
+) -> None:
+    """Refuses a folder that holds a run of another configuration, unless that is asked for."""
+    if not folder.begun or args.allow_config_change:
+        return
+    changes = config_lib.difference(folder.config.read_text(), config.text)
+    if changes:
+        more = f' and {len(changes) - 1} more' if len(changes) > 1 else ''
+        raise UserError(
+            f'{folder.path} holds a run of another configuration: {changes[0]}{more}. '
+            'Give another --model_dir, or --allow_config_change to go on with the new one.'
+        )
 
 
 def _path(args: argparse.Namespace, config: config_lib.Config) -> str | Path:

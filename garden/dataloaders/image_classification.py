@@ -152,6 +152,17 @@ class ImageClassification(Dataloader):
             parsed |= self._augmented(example['image'], seed)
         else:
             parsed['image'] = self._central(example['image'])
+        return self._packed(parsed)
+
+    def read(self, stored: tf.Tensor) -> tf.Tensor:
+        """Returns what an evaluation makes of one picture: float32 [size, size, 3], normalised.
+
+        Args:
+          stored: as 'image' of an example: the bytes of a picture, or its pixels.
+        """
+        return self.unpack(self._packed({'image': self._central(stored)}))['image']
+
+    def _packed(self, parsed: Batch) -> Batch:
         if not self._on_device:
             return self._normalized(parsed)
         return {**parsed, 'image': tf.saturate_cast(tf.round(parsed['image']), tf.uint8)}

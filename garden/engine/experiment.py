@@ -18,7 +18,7 @@ from absl import logging
 from garden.core.errors import UserError, did_you_mean
 from garden.core.task import Task
 from garden.engine import randomness
-from garden.engine.checkpoints import Checkpoints
+from garden.engine.checkpoints import Checkpoints, complete
 from garden.engine.controller import Controller, Metrics, Observer
 from garden.engine.data_service import DataService
 from garden.engine.interruption import Interrupted, Interruption
@@ -31,6 +31,7 @@ from garden.engine.targets import Target
 from garden.engine.trainer import Trainer
 from garden.engine.warm_start import from_checkpoint, from_phases
 
+_ACTS = {'eval': 'evaluate', 'export': 'export'}
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
 
 
@@ -41,8 +42,8 @@ class Runtime:
     Attributes:
       strategy: the strategy of the whole run.
       folder: where the run leaves its files.
-      mode: 'train_and_eval', 'train', 'eval', 'continuous_eval', or 'describe', which builds every
-        phase and trains none.
+      mode: 'train_and_eval', 'train', 'eval', 'continuous_eval', 'export', which hands the last
+        phase that has begun to `export`, or 'describe', which builds every phase and trains none.
       observers: told of all that happens; made for each phase by a function of phase and trainer.
       interruption: tells when to stop.
       description: the configuration's text, for TensorBoard.
@@ -50,6 +51,9 @@ class Runtime:
       waiting: called when 'continuous_eval' begins to wait, with the phase and the step of the last
         checkpoint that it has evaluated, None if there was none.
       data_service: makes the training data, if there is one.
+      checkpoint: what is exported, 'best' where the run has kept one, or 'last'.
+      export: called with a phase, its trainer and the kind of its checkpoint ('best', 'last' or
+        'init_checkpoint'), while the task holds the weights that the run evaluates with.
     """
 
     strategy: tf.distribute.Strategy
@@ -61,6 +65,8 @@ class Runtime:
     built: Callable[[Phase, Trainer], None] = lambda phase, trainer: None
     waiting: Callable[[Phase, int | None], None] = lambda phase, step: None
     data_service: DataService | None = None
+    checkpoint: str = 'best'
+    export: Callable[[Phase, Trainer, str], None] = lambda phase, trainer, kind: None
 
 
 @gin.configurable(module='garden', denylist=['runtime'])
@@ -108,6 +114,9 @@ def experiment(
     if runtime.mode == 'continuous_eval':
         return [_evaluate_continuously(runtime, phase, seed) for phase in phases]
     begun = _begun(runtime, phases, init_checkpoint)
+    if runtime.mode == 'export':
+        _export(runtime, begun[-1], seed, init_checkpoint)
+        return []
     return [_evaluate(runtime, phase, seed, init_checkpoint) for phase in begun]
 
 
@@ -217,23 +226,42 @@ def _begun(runtime: Runtime, phases: Sequence[Phase], init: str | None) -> list[
         return [phases[0]]
     if not begun:
         raise UserError(
-            f'There is nothing to evaluate in {runtime.folder.checkpoints(phases[0].name)}: no '
-            'checkpoint. Train first (--mode=train_and_eval), name the folder of a run with '
-            '--model_dir, or weights with --init_checkpoint.'
+            f'There is nothing to {_ACTS[runtime.mode]} in '
+            f'{runtime.folder.checkpoints(phases[0].name)}: no checkpoint. Train first '
+            '(--mode=train_and_eval), name the folder of a run with --model_dir, or weights with '
+            '--init_checkpoint.'
         )
     for phase in phases:
         if phase not in begun:
-            logging.warning('Phase %s has no checkpoint yet: it is not evaluated.', phase.name)
+            logging.warning('Phase %s has no checkpoint yet: it is left out.', phase.name)
     return begun
+
+
+def _export(runtime: Runtime, phase: Phase, seed: int, init: str | None) -> None:
+    trainer, _, checkpoints = build(runtime, phase, seed)
+    best = [path for folder in runtime.folder.all_best(phase.name) for path in complete(folder)]
+    if runtime.checkpoint == 'best' and best and checkpoints.try_restore(best[-1]):
+        kind = 'best'
+    else:
+        kind = 'init_checkpoint' if _restore(trainer, checkpoints, init) is None else 'last'
+    with trainer.evaluation_weights():
+        runtime.export(phase, trainer, kind)
+
+
+def _restore(trainer: Trainer, checkpoints: Checkpoints, init: str | None) -> int | None:
+    """Restores the last checkpoint and returns its step, or fills the networks from `init`."""
+    step = checkpoints.restore_latest()
+    if step is None:
+        from_checkpoint(init, trainer)
+        for average in trainer.task.averages():
+            average.restart()
+    return step
 
 
 def _evaluate(runtime: Runtime, phase: Phase, seed: int, init: str | None) -> Result:
     start = time.perf_counter()
     trainer, progress, checkpoints = build(runtime, phase, seed)
-    if checkpoints.restore_latest() is None:
-        from_checkpoint(init, trainer)
-        for average in trainer.task.averages():
-            average.restart()
+    _restore(trainer, checkpoints, init)
     trainer.open_evaluation_data()
     controller = _controller(runtime, phase, trainer, progress, None)
     metrics = controller.evaluate(phase.eval_steps)

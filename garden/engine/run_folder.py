@@ -13,6 +13,7 @@ pictures/               what the task drew, and the learning curves, as PNG
 <phase>/best/           the best one
 <phase>/best_evaluated/ the best one that a process which only evaluates has found
 <phase>/ended           the step at which its training was over
+export/                 what `--mode=export` makes of it
 <phase>/events/         TensorBoard's events, of training and of evaluation
 """
 
@@ -60,6 +61,20 @@ class RunFolder:
         return self.path / 'config.gin'
 
     @property
+    def stored_config(self) -> epath.Path:
+        """The resolved configuration, which is there.
+
+        Raises:
+          UserError: if it is not: the folder is none of a run.
+        """
+        if not self.config.exists():
+            raise UserError(
+                f'{self.path} is no run folder: there is no {self.config.name} in it. Name the '
+                'folder of a run with --model_dir.'
+            )
+        return self.config
+
+    @property
     def metrics(self) -> epath.Path:
         """The metrics, one JSON object a line."""
         return self.path / ('metrics.jsonl' if self.trains else 'evaluations.jsonl')
@@ -73,6 +88,11 @@ class RunFolder:
     def pictures(self) -> epath.Path:
         """The folder of PNG files."""
         return self.path / 'pictures'
+
+    @property
+    def export(self) -> epath.Path:
+        """The folder of what is exported, unless told otherwise."""
+        return self.path / 'export'
 
     @property
     def begun(self) -> bool:
@@ -100,6 +120,10 @@ class RunFolder:
         """Where this process writes a phase's best checkpoint."""
         name = 'best' if self.trains else 'best_evaluated'
         return (self.path if self.write else epath.Path(self._scratch.name)) / phase / name
+
+    def all_best(self, phase: str) -> list[epath.Path]:
+        """Where a best checkpoint of a phase may lie, whoever has found it; the trainer's last."""
+        return [self.path / phase / 'best_evaluated', self.path / phase / 'best']
 
     def ended(self, phase: str) -> epath.Path:
         """The file that says that the training of a phase is over, early or not."""
@@ -217,6 +241,16 @@ class RunFolder:
             return json.loads(self.summary.read_text())['phases']
         except (OSError, ValueError, KeyError, TypeError):
             return []
+
+    def evaluation_at(self, phase: str, step: int) -> dict[str, float]:
+        """Returns the last evaluation of a step, whoever has made it; nothing without one."""
+        key = {'phase': phase, 'kind': 'eval', 'step': step}
+        found: dict[str, float] = {}
+        for path in (self.path / 'evaluations.jsonl', self.path / 'metrics.jsonl'):
+            for row in _rows(path) if path.exists() else ():
+                if row.items() >= key.items():
+                    found = {k: v for k, v in row.items() if k not in key and v is not None}
+        return found
 
     def read_metrics(self) -> Iterator[dict[str, Any]]:
         """Yields the rows of metrics.jsonl; a last line cut short by a kill is left out."""

@@ -39,6 +39,9 @@ class Images(Protocol):
     def unpack(self, batch: Batch) -> Batch:
         """Returns the batch with images that are float32 and normalised."""
 
+    def read(self, stored: tf.Tensor) -> tf.Tensor:
+        """Returns what an evaluation makes of one picture, given its bytes or pixels."""
+
     def denormalize(self, images: np.ndarray) -> np.ndarray:
         """Returns normalised images as they look, uint8."""
 
@@ -259,14 +262,32 @@ class ImageClassification(Task):
         return {'batch': image_grid(list(images), [self._names[label] for label in labels])}
 
     def signatures(self) -> Mapping[str, Callable[..., Any]]:
-        """Exports normalised images to logits."""
+        """Exports normalised images to logits, and encoded pictures to named probabilities."""
         shape = [None, *self._image_shape]
+
+        def logits(image: tf.Tensor) -> tf.Tensor:
+            return tf.cast(self.model(image, training=False), tf.float32)
 
         @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name='image')])
         def classify(image: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            return {'logits': self.model(image, training=False)}
+            return {'logits': logits(image)}
 
-        return {'serving_default': classify}
+        spec = tf.TensorSpec(self._image_shape, tf.float32)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name='picture')])
+        def classify_picture(picture: tf.Tensor) -> Mapping[str, tf.Tensor]:
+            images = tf.map_fn(self._eval_data.read, picture, fn_output_signature=spec)
+            probability = tf.nn.softmax(logits(images))
+            names = tf.broadcast_to(tf.constant(self._class_names()), tf.shape(probability))
+            return {'probability': probability, 'class_name': names}
+
+        return {'serving_default': classify, 'classify_picture': classify_picture}
+
+    def _class_names(self) -> Sequence[str]:
+        try:
+            return self._eval_data.class_names or self._names
+        except UserError:  # The data, which know the names, are not here.
+            return self._names
 
 
 def _in_top(labels: tf.Tensor, logits: tf.Tensor, k: int) -> tf.Tensor:

@@ -1,0 +1,201 @@
+"""A run is exported to something that needs nothing of what it was made with."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from garden import registry
+from garden.cli.launch import main
+from garden.core.errors import StorageError, UserError
+from garden.export import export_run, saved_model
+from garden.tasks.image_classification import ImageClassification
+
+MEAN, STD = 0.3053, 0.3760  # Of base/digits.gin.
+
+ALONE = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in ('garden', 'gin', 'tf_keras', 'orbit', 'official'):
+            raise ImportError(f'{name} is not to be had here')
+
+sys.meta_path.insert(0, Refuse())
+import numpy as np
+import tensorflow as tf
+
+given = np.load(sys.argv[2])
+model = tf.saved_model.load(sys.argv[1])
+logits = model.signatures['serving_default'](image=tf.constant(given['images']))
+named = model.signatures['classify_picture'](picture=tf.constant(given['pictures'].tolist()))
+outputs = {name: tensor.numpy() for name, tensor in {**logits, **named}.items()}
+np.savez(sys.argv[3], **outputs | {'class_name': outputs['class_name'].astype('S')})
+"""
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """A run whose best checkpoint is not its last, and which evaluates with averaged weights."""
+    folder = tmp_path_factory.mktemp('runs') / 'run'
+    changes = (
+        'train_steps = 4',
+        'garden.phase.steps_per_loop = 2',
+        'garden.phase.eval_interval = 2',
+        "garden.phase.best_metric = 'loss'",
+        "garden.phase.best_mode = 'max'",
+        'schedules.cosine.warmup_steps = 1',
+        'tasks.image_classification.average_decay = 0.5',
+    )
+    patch = pytest.MonkeyPatch()
+    patch.setenv('TFDS_DATA_DIR', str(tmp_path_factory.mktemp('data')))
+    arguments = [*(f'--gin={change}' for change in changes), '--strategy=one_device']
+    assert main(['--experiment=regnety_mini', f'--model_dir={folder}', *arguments]) == 0
+    yield folder
+    patch.undo()
+
+
+def network_of(checkpoint):
+    """The network with the averaged weights of a checkpoint."""
+    model = registry.get('models', 'regnety')(
+        variant=None,
+        num_classes=10,
+        depth=4,
+        w_0=24,
+        w_a=16.0,
+        w_m=2.0,
+        group_width=8,
+        stem_width=16,
+    )
+    model(tf.zeros([1, 32, 32, 3]))
+    reader = tf.train.load_checkpoint(str(checkpoint))
+    for i, variable in enumerate(model.variables):
+        shadow = f'task/average/shadows/{i}/.ATTRIBUTES/VARIABLE_VALUE'
+        variable.assign(reader.get_tensor(shadow))
+    return model
+
+
+def test_it_runs_where_there_is_only_tensorflow(trained, tmp_path):
+    exported = export_run(trained, tmp_path / 'out')
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    images = ((pixels / 255 - MEAN) / STD).astype(np.float32)
+    pictures = [tf.io.encode_png(picture).numpy() for picture in pixels]
+    np.savez(tmp_path / 'given.npz', images=images, pictures=np.array(pictures))
+    arguments = [exported.path / 'saved_model', tmp_path / 'given.npz', tmp_path / 'found.npz']
+    done = subprocess.run(
+        [sys.executable, '-c', ALONE, *map(str, arguments)],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith('TF_')},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = np.load(tmp_path / 'found.npz')
+
+    (best,) = (trained / 'main/best').glob('*.index')
+    expected = network_of(best.with_suffix(''))(images, training=False).numpy()
+    np.testing.assert_allclose(found['logits'], expected, atol=1e-5)
+    odds = np.exp(expected - expected.max(1, keepdims=True))
+    np.testing.assert_allclose(found['probability'], odds / odds.sum(1, keepdims=True), atol=1e-5)
+    assert found['class_name'].tolist() == [[str(n).encode() for n in range(10)]] * 3
+
+
+def test_the_card_says_what_it_is(trained, tmp_path):
+    rows = [json.loads(line) for line in (trained / 'metrics.jsonl').read_text().splitlines()]
+    losses = {row['step']: row['loss'] for row in rows if row['kind'] == 'eval'}
+    for which, step in (('best', 2), ('last', 4)):
+        exported = export_run(trained, tmp_path / which, which)
+        card = json.loads((exported.path / 'card.json').read_text())
+        assert (card['checkpoint'], card['step']) == (which, step)
+        assert card['metrics']['loss'] == losses[step]
+        assert (exported.path / 'config.gin').read_text() == (trained / 'config.gin').read_text()
+    assert card['experiment'] == 'regnety_mini'
+    assert card['versions']['tensorflow'] == tf.__version__
+    assert card['signatures']['serving_default'] == {
+        'inputs': {'image': {'dtype': 'float32', 'shape': [None, 32, 32, 3]}},
+        'outputs': {'logits': {'dtype': 'float32', 'shape': [None, 10]}},
+    }
+    text = (exported.path / 'README.md').read_text()
+    for part in ('regnety_mini', 'last checkpoint, step 4', '`image` float32 [any, 32, 32, 3]'):
+        assert part in text
+
+
+def test_it_holds_no_more_than_the_signatures_read(trained, tmp_path):
+    exported = export_run(trained, tmp_path / 'out')
+    stored = tf.train.list_variables(str(exported.path / 'saved_model/variables/variables'))
+    weights = [shape for name, shape in stored if name.startswith('read/')]
+    model = network_of(tf.train.latest_checkpoint(trained / 'main/checkpoints'))
+    assert sorted(weights) == sorted(variable.shape.as_list() for variable in model.variables)
+    assert len(stored) <= len(weights) + 2
+
+
+def test_the_command_exports_into_the_run_folder_and_again(trained, capfd):
+    for which in ('best', 'last'):
+        flags = ['--mode=export', f'--model_dir={trained}', f'--export_checkpoint={which}']
+        assert main(flags) == 0
+        said = capfd.readouterr().out
+        assert f'({which} checkpoint)' in said
+        assert f'{trained}/export' in said
+        assert json.loads((trained / 'export/card.json').read_text())['checkpoint'] == which
+    left = [path.name for path in trained.iterdir() if 'export' in path.name]
+    assert left == ['export']
+
+
+def test_what_was_exported_stays_until_the_new_one_is_whole(trained, tmp_path, monkeypatch):
+    export_run(trained, tmp_path / 'out', 'best')
+
+    def full(signatures, directory):
+        (directory / 'begun').mkdir(parents=True)
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(saved_model, 'write', full)
+    with pytest.raises(StorageError, match='No space left'):
+        export_run(trained, tmp_path / 'out', 'last')
+    assert json.loads((tmp_path / 'out/card.json').read_text())['checkpoint'] == 'best'
+    monkeypatch.undo()
+    export_run(trained, tmp_path / 'out', 'last')
+    assert json.loads((tmp_path / 'out/card.json').read_text())['checkpoint'] == 'last'
+    assert [path.name for path in tmp_path.iterdir()] == ['out']
+
+
+def test_a_folder_of_something_else_is_let_be(trained, tmp_path):
+    (tmp_path / 'thesis.tex').write_text('')
+    with pytest.raises(UserError, match='something else than an export'):
+        export_run(trained, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ['thesis.tex']
+
+
+def test_mistakes_are_told_in_one_line(trained, tmp_path, monkeypatch, capfd):
+    def refused(*arguments):
+        assert main(arguments) == 2
+        (line,) = capfd.readouterr().err.strip().splitlines()
+        return line
+
+    mode = '--mode=export'
+    assert 'no run folder' in refused(mode, f'--model_dir={tmp_path}')
+    assert 'Give --model_dir' in refused(mode)
+    assert '--mode=export' in refused('--experiment=regnety_mini', f'--export_dir={tmp_path}')
+    wrong = refused(mode, f'--model_dir={trained}', '--export_checkpoint=bets')
+    assert 'Did you mean best?' in wrong
+    other = refused(mode, '--experiment=regnety_mini', f'--model_dir={trained}')
+    assert 'holds a run of another configuration' in other
+    (tmp_path / 'config.gin').write_text((trained / 'config.gin').read_text())
+    assert 'nothing to export' in refused(mode, f'--model_dir={tmp_path}')
+    monkeypatch.setattr(ImageClassification, 'signatures', lambda self: {})
+    assert 'has no signatures' in refused(mode, f'--model_dir={trained}')
+
+
+def test_converted_weights_are_exported_without_a_run(trained, tmp_path, capfd):
+    weights = tf.train.latest_checkpoint(trained / 'main/checkpoints')
+    model_dir, out = tmp_path / 'none', tmp_path / 'out'
+    flags = [f'--model_dir={model_dir}', f'--export_dir={out}', f'--init_checkpoint={weights}']
+    assert main(['--mode=export', '--experiment=regnety_mini', *flags]) == 0
+    assert '(init_checkpoint checkpoint)' in capfd.readouterr().out
+    loaded = tf.saved_model.load(out / 'saved_model')
+    assert loaded.signatures['serving_default'](image=tf.zeros([1, 32, 32, 3]))['logits'].shape
+    assert not model_dir.exists()
