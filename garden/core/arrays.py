@@ -15,7 +15,7 @@ class Arrays(tf.train.experimental.PythonState):
     """
 
     def __init__(self, values: Mapping[str, np.ndarray]):
-        self.values = dict(values)
+        self.values: Mapping[str, np.ndarray] = dict(values)
 
     def serialize(self) -> bytes:
         """See the base class."""

@@ -191,7 +191,7 @@ class Network:
         self, parameters: Arrays, cache: Any, gradient: np.ndarray
     ) -> tuple[np.ndarray, Arrays]:
         """See `Layer`."""
-        gradients = {}
+        gradients: dict[str, np.ndarray] = {}
         for i, layer in reversed(list(enumerate(self._layers))):
             gradient, of_layer = layer.backward(_of_layer(parameters, i), cache[i], gradient)
             gradients |= {f'{i}.{name}': value for name, value in of_layer.items()}

@@ -49,7 +49,7 @@ class NumpyAdam:
         updates = int(state['updates']) + 1
         rate = self._rate * math.sqrt(1 - beta_2**updates) / (1 - beta_1**updates)
         moved: dict[str, np.ndarray] = {}
-        moments = {'updates': np.asarray(updates, np.int64)}
+        moments: dict[str, np.ndarray] = {'updates': np.asarray(updates, np.int64)}
         for name, value in parameters.items():
             gradient = gradients[name]
             m = beta_1 * state[f'm.{name}'] + (1 - beta_1) * gradient

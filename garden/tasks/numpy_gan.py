@@ -21,7 +21,7 @@ wrong, and where it is done right here (tests/tasks/test_numpy_gan.py holds each
     batches.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,8 +33,10 @@ from garden.core.feed import Feed
 from garden.core.registry import register
 from garden.core.task import Batch, Evaluator, Scalars, Task
 from garden.losses import numpy_gan as losses
+from garden.ops.sampling import Sampler
 
 _GRID = 8
+_STEPS = 10
 
 Parameters = Mapping[str, np.ndarray]
 
@@ -86,6 +88,23 @@ class Quality(Evaluator, Protocol):
 
     summary: str
 
+    def real(self, count: int) -> np.ndarray:
+        """Returns real images as they look, uint8 [count, h, w, c]."""
+
+
+class _Generator:
+    """A generator as `Sampler` wants it."""
+
+    num_classes = None
+
+    def __init__(self, latent_size: int, images: Callable[[Any], Any]):
+        self.latent_size = latent_size
+        self._images = images
+
+    def __call__(self, codes: tf.Tensor, training: bool) -> Any:
+        del training
+        return self._images(codes)
+
 
 @register('tasks', 'numpy_gan')
 class NumpyGAN(Task):
@@ -136,6 +155,7 @@ class NumpyGAN(Task):
         self._train_data = train_data
         self._quality = quality
         self._latent_size = latent_size
+        self._sampler = Sampler(_Generator(latent_size, self._images), 'normal')
         self._decay = average_decay
         self._samples = samples
         self._eval_batch_size = eval_batch_size
@@ -154,9 +174,7 @@ class NumpyGAN(Task):
 
     def eval_data(self, feed: Feed) -> tf.data.Dataset:
         """Yields the numbers of the samples to judge."""
-        size, batch = self._samples, self._eval_batch_size
-        numbers = feed.evaluation_positions(size, batch).batch(feed.per_replica(batch))
-        return numbers.map(lambda number: {'number': number, 'mask': number < size})
+        return feed.numbers(self._samples, self._eval_batch_size)
 
     def train_step(self, batch: Batch, seed: tf.Tensor) -> Scalars:
         """Updates the discriminator, then the generator."""
@@ -205,15 +223,11 @@ class NumpyGAN(Task):
     def eval_step(self, batch: Batch, seed: tf.Tensor) -> tuple[Scalars, Mapping[str, tf.Tensor]]:
         """Makes the samples of a batch of numbers."""
         del seed
-        return {}, {'sample': self._sampled(batch['number'].numpy())}
+        return {}, {'sample': self._sampler(*self._sampler.inputs(batch['number']))}
 
-    def _sampled(self, numbers: Sequence[int]) -> np.ndarray:
-        """Returns the samples with these numbers, whose codes are the same in every run."""
-        codes = [
-            np.random.default_rng(number).standard_normal(self._latent_size, np.float32)
-            for number in numbers
-        ]
-        return self._networks[0].forward(self.average.values, np.stack(codes))[0]
+    def _images(self, codes: Any) -> np.ndarray:
+        """Returns the images of codes, made with the averaged weights."""
+        return self._networks[0].forward(self.average.values, np.asarray(codes))[0]
 
     def evaluators(self) -> Mapping[str, Evaluator]:
         """See the base class."""
@@ -229,12 +243,16 @@ class NumpyGAN(Task):
         }
 
     def pictures(self, step: int) -> Mapping[str, np.ndarray]:
-        """Draws samples whose codes are the same in the whole run."""
+        """Draws samples of the same codes in the whole run, ways between some, and real images."""
         del step
         from garden.figures.mosaic import mosaic
 
-        samples = self._sampled(range(_GRID * _GRID))
-        return {'samples': mosaic(self._train_data.denormalize(samples), _GRID)}
+        looks = self._train_data.denormalize
+        return {
+            'samples': mosaic(looks(self._sampler.grid(_GRID)), _GRID),
+            'interpolation': mosaic(looks(self._sampler.ways(_GRID, _STEPS)), _STEPS),
+            'real': mosaic(self._quality.real(_GRID * _GRID), _GRID),
+        }
 
     def draw_batch(self, batch: Batch) -> Mapping[str, np.ndarray]:
         """Draws the first images of a batch."""
@@ -244,25 +262,10 @@ class NumpyGAN(Task):
         return {'batch': mosaic(self._train_data.denormalize(images), _GRID)}
 
     def signatures(self) -> Mapping[str, Callable[..., Any]]:
-        """Exports samples of a seed ('sample', the default) and of codes ('generate').
-
-        TensorFlow computes them, with the averaged weights as they are now.
-        """
-        weights = self.average.values
-        size = self._latent_size
-
-        def image(latent: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            return {'image': self._networks[0].graph(weights, latent), 'latent': latent}
-
-        count = tf.TensorSpec([], tf.int32, name='num')
-        seed = tf.TensorSpec([2], tf.int32, name='seed')
-        latent = tf.TensorSpec([None, size], tf.float32, name='latent')
-        sample = tf.function(
-            lambda num, seed: image(tf.random.stateless_normal([num, size], seed)),
-            input_signature=[count, seed],
-        )
-        generate = tf.function(image, input_signature=[latent])
-        return {'serving_default': sample, 'sample': sample, 'generate': generate}
+        """Exports `Sampler.signatures`: TensorFlow makes the samples, with the averaged weights."""
+        network, weights = self._networks[0], self.average.values
+        generator = _Generator(self._latent_size, lambda codes: network.graph(weights, codes))
+        return Sampler(generator, 'normal').signatures()
 
 
 def discriminator_gradients(
