@@ -23,7 +23,8 @@ def values(path):
     reader = tf.train.load_checkpoint(str(path))
     # The description of the objects holds no numbers, but names that depend on the process.
     names = set(reader.get_variable_to_shape_map()) - {'_CHECKPOINTABLE_OBJECT_GRAPH'}
-    return {name: reader.get_tensor(name).tobytes() for name in names}
+    # A string, which Python state is kept as, comes as bytes and no array.
+    return {name: np.asarray(reader.get_tensor(name)).tobytes() for name in names}
 
 
 def last_values(folder):
