@@ -18,7 +18,8 @@ then come fields, and a line indented by two more spaces continues the one above
     # Offline: no
 
 `REQUIRED_FIELDS` are in every file that Garden ships; an offline sibling adds `Target`, the bound
-that its run is held to (`Target: top1 >= 0.97`). The configuration that a run stores adds `Name`.
+that its run is held to (`Target: top1 >= 0.97`). `Licence` says under what terms a model trained by
+it may be used, for the card of an export. The configuration that a run stores adds `Name`.
 """
 
 import dataclasses
@@ -35,7 +36,7 @@ from garden.core.errors import UserError, did_you_mean
 
 ENTRY_POINT_GROUP = 'garden.experiments'
 REQUIRED_FIELDS = ('Command', 'Expected', 'Hardware', 'Paper', 'Offline')
-FIELDS = (*REQUIRED_FIELDS, 'Target', 'Name')
+FIELDS = (*REQUIRED_FIELDS, 'Target', 'Licence', 'Name')
 
 _FIELD = re.compile(rf'({"|".join(FIELDS)}):\s*(.*)')
 

@@ -33,7 +33,6 @@ class Card:
       metrics: the evaluation of that step in the run folder, nothing where there was none.
       data: what the task says of its data.
       signatures: inputs and outputs by name, each with dtype and shape; null is any size.
-      formats: the files, by format.
     """
 
     experiment: str
@@ -46,7 +45,6 @@ class Card:
     metrics: Mapping[str, float]
     data: Mapping[str, str]
     signatures: Mapping[str, Any]
-    formats: Mapping[str, Any]
 
     def to_json(self) -> str:
         """Returns the card for programs."""

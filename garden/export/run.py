@@ -2,7 +2,8 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import tensorflow as tf
 from etils import epath
@@ -77,21 +78,7 @@ def export(
                 'nothing to export.'
             )
         signatures = saved_model.trace(functions)
-        step = int(trainer.global_step.numpy())
-        fields = config.header.fields
-        card = Card(
-            experiment=config.name,
-            summary=config.header.summary,
-            source=fields.get('Paper', ''),
-            licence=fields.get('Licence', ''),
-            phase=phase.name,
-            step=step,
-            checkpoint=kind,
-            metrics=folder.evaluation_at(phase.name, step),
-            data=trainer.task.facts(),
-            signatures=saved_model.describe(signatures),
-            formats={'saved_model': 'saved_model'},
-        )
+        card = _card(config, folder, phase, trainer, kind, saved_model.describe(signatures))
         with _replacing(directory) as scratch:
             saved_model.write(signatures, scratch / 'saved_model')
             (scratch / _CARD).write_text(card.to_json())
@@ -109,6 +96,30 @@ def export(
     )
     experiment(runtime)
     return exported[0]
+
+
+def _card(
+    config: config_lib.Config,
+    folder: RunFolder,
+    phase: Phase,
+    trainer: Trainer,
+    kind: str,
+    signatures: Mapping[str, Any],
+) -> Card:
+    step = int(trainer.global_step.numpy())
+    fields = config.header.fields
+    return Card(
+        experiment=config.name,
+        summary=config.header.summary,
+        source=fields.get('Paper', ''),
+        licence=fields.get('Licence', ''),
+        phase=phase.name,
+        step=step,
+        checkpoint=kind,
+        metrics=folder.evaluation_at(phase.name, step),
+        data=trainer.task.facts(),
+        signatures=signatures,
+    )
 
 
 @contextlib.contextmanager
@@ -136,3 +147,7 @@ def _replacing(directory: epath.Path) -> Iterator[epath.Path]:
             f'{directory} cannot be written ({reason}). Make room or give another --export_dir, '
             'then run the same command again.'
         ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            if scratch.exists():
+                scratch.rmtree()

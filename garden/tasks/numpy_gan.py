@@ -10,7 +10,7 @@ wrong, and where it is done right here (tests/tasks/test_numpy_gan.py holds each
 3. ReLU and its derivative worked in place and overwrote the activations that the gradient of the
    weights needs. No layer changes an array.
 4. The generator's error was the discriminator's loss, spread over all pixels: nothing flowed
-   through the discriminator. `generator_gradients` goes back through both networks.
+   through the discriminator. `losses.generator_gradients` goes back through both networks.
 5. Accumulators were added to the weights twice, the first time with half of the gradient. Gradients
    are returned, summed once, and applied once.
 6. Biases were never updated. `Linear` has a gradient for each parameter, and Adam moves all.
@@ -33,27 +33,18 @@ from garden.core.feed import Feed
 from garden.core.registry import register
 from garden.core.task import Batch, Evaluator, Scalars, Task
 from garden.losses import numpy_gan as losses
+from garden.losses.numpy_gan import Parameters
 from garden.ops.sampling import Sampler
 
 _GRID = 8
 _STEPS = 10
 
-Parameters = Mapping[str, np.ndarray]
 
-
-class Network(Protocol):
-    """A differentiable function of parameters and a batch; see `models.numpy_layers`."""
+class Network(losses.Differentiable, Protocol):
+    """A network; see `models.numpy_layers`."""
 
     def initial(self, rng: np.random.Generator) -> Parameters:
         """Returns parameters to start from."""
-
-    def forward(self, parameters: Parameters, x: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Returns the output and a cache for `backward`."""
-
-    def backward(
-        self, parameters: Parameters, cache: Any, gradient: np.ndarray
-    ) -> tuple[np.ndarray, Parameters]:
-        """Returns the gradients of the input and of the parameters, given that of the output."""
 
     def graph(self, parameters: Parameters, x: tf.Tensor) -> tf.Tensor:
         """Returns the output as TensorFlow computes it."""
@@ -191,13 +182,13 @@ class NumpyGAN(Task):
             (2, len(real), self._latent_size), np.float32
         )
         fake, _ = generator.forward(self.generator.values, for_discriminator)
-        d_loss, d_gradients = discriminator_gradients(
+        d_loss, d_gradients = losses.discriminator_gradients(
             discriminator, self.discriminator.values, real, fake
         )
         self.discriminator.values, self.discriminator_slots.values = to_discriminator.update(
             self.discriminator.values, d_gradients, self.discriminator_slots.values
         )
-        g_loss, g_gradients = generator_gradients(
+        g_loss, g_gradients = losses.generator_gradients(
             generator, self.generator.values, discriminator, self.discriminator.values, codes
         )
         self.generator.values, self.generator_slots.values = to_generator.update(
@@ -266,49 +257,6 @@ class NumpyGAN(Task):
         network, weights = self._networks[0], self.average.values
         generator = _Generator(self._latent_size, lambda codes: network.graph(weights, codes))
         return Sampler(generator, 'normal').signatures()
-
-
-def discriminator_gradients(
-    network: Network, parameters: Parameters, real: np.ndarray, fake: np.ndarray
-) -> tuple[float, Parameters]:
-    """Returns the discriminator's loss and its gradients; the images are held fixed.
-
-    Args:
-      network: the discriminator.
-      parameters: its parameters.
-      real: real images.
-      fake: generated images.
-    """
-    real_logits, real_cache = network.forward(parameters, real)
-    fake_logits, fake_cache = network.forward(parameters, fake)
-    loss, to_real, to_fake = losses.discriminator(real_logits, fake_logits)
-    _, of_real = network.backward(parameters, real_cache, to_real)
-    _, of_fake = network.backward(parameters, fake_cache, to_fake)
-    return loss, {name: of_real[name] + of_fake[name] for name in parameters}
-
-
-def generator_gradients(
-    generator: Network,
-    parameters: Parameters,
-    discriminator: Network,
-    fixed: Parameters,
-    codes: np.ndarray,
-) -> tuple[float, Parameters]:
-    """Returns the generator's loss and its gradients, which pass through the discriminator.
-
-    Args:
-      generator: the generator.
-      parameters: its parameters.
-      discriminator: the discriminator.
-      fixed: its parameters, which are held fixed.
-      codes: what to make images of.
-    """
-    images, cache = generator.forward(parameters, codes)
-    logits, judged = discriminator.forward(fixed, images)
-    loss, to_logits = losses.generator(logits)
-    to_images, _ = discriminator.backward(fixed, judged, to_logits)
-    _, gradients = generator.backward(parameters, cache, to_images)
-    return loss, gradients
 
 
 def _norm(arrays: Parameters) -> float:

@@ -1,5 +1,6 @@
 """A run is exported to something that needs nothing of what it was made with."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -12,7 +13,9 @@ import tensorflow as tf
 from garden import registry
 from garden.cli.launch import main
 from garden.core.errors import StorageError, UserError
+from garden.engine.experiments import parse_header
 from garden.export import export_run, saved_model
+from garden.export.card import Card
 from garden.tasks.image_classification import ImageClassification
 
 MEAN, STD = 0.3053, 0.3760  # Of base/digits.gin.
@@ -168,6 +171,16 @@ def test_a_folder_of_something_else_is_let_be(trained, tmp_path):
     with pytest.raises(UserError, match='something else than an export'):
         export_run(trained, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['thesis.tex']
+
+
+def test_a_licence_in_the_header_stands_on_the_card():
+    fields = parse_header('# A model.\n#\n# Licence: CC BY 4.0\n').fields
+    names = [field.name for field in dataclasses.fields(Card)]
+    values = dict.fromkeys(names, '') | {'step': 1, 'metrics': {}, 'data': {}}
+    values |= {'signatures': {'serve': {'inputs': {}, 'outputs': {}}}, 'licence': fields['Licence']}
+    card = Card(**values)
+    assert json.loads(card.to_json())['licence'] == 'CC BY 4.0'
+    assert '| licence | CC BY 4.0 |' in card.to_markdown()
 
 
 def test_mistakes_are_told_in_one_line(trained, tmp_path, monkeypatch, capfd):

@@ -7,10 +7,11 @@ import tf_keras as keras
 
 from garden.dataloaders.images import Images
 from garden.losses import numpy_gan as losses
+from garden.losses.numpy_gan import discriminator_gradients, generator_gradients
 from garden.models.numpy_gan import numpy_discriminator, numpy_generator
 from garden.optimizers.numpy_adam import NumpyAdam
 from garden.sources.memory import Arrays as Source
-from garden.tasks.numpy_gan import NumpyGAN, discriminator_gradients, generator_gradients
+from garden.tasks.numpy_gan import NumpyGAN
 
 SIZE, LATENT, SLOPE, BATCH = 4, 5, 0.2, 9
 GENERATOR = numpy_generator(SIZE, 1, LATENT, (7, 6), SLOPE)
