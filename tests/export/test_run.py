@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -62,6 +63,12 @@ def trained(tmp_path_factory):
     patch.undo()
 
 
+@pytest.fixture(scope='module')
+def exported(trained, tmp_path_factory):
+    """An export of that run, to look at and not to change."""
+    return export_run(trained, tmp_path_factory.mktemp('exports') / 'out')
+
+
 def network_of(checkpoint):
     """The network with the averaged weights of a checkpoint."""
     model = registry.get('models', 'regnety')(
@@ -82,8 +89,7 @@ def network_of(checkpoint):
     return model
 
 
-def test_it_runs_where_there_is_only_tensorflow(trained, tmp_path):
-    exported = export_run(trained, tmp_path / 'out')
+def test_it_runs_where_there_is_only_tensorflow(trained, exported, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     images = ((pixels / 255 - MEAN) / STD).astype(np.float32)
     pictures = [tf.io.encode_png(picture).numpy() for picture in pixels]
@@ -128,8 +134,7 @@ def test_the_card_says_what_it_is(trained, tmp_path):
         assert part in text
 
 
-def test_it_holds_no_more_than_the_signatures_read(trained, tmp_path):
-    exported = export_run(trained, tmp_path / 'out')
+def test_it_holds_no_more_than_the_signatures_read(trained, exported):
     stored = tf.train.list_variables(str(exported.path / 'saved_model/variables/variables'))
     weights = [shape for name, shape in stored if name.startswith('read/')]
     model = network_of(tf.train.latest_checkpoint(trained / 'main/checkpoints'))
@@ -149,8 +154,10 @@ def test_the_command_exports_into_the_run_folder_and_again(trained, capfd):
     assert left == ['export']
 
 
-def test_what_was_exported_stays_until_the_new_one_is_whole(trained, tmp_path, monkeypatch):
-    export_run(trained, tmp_path / 'out', 'best')
+def test_what_was_exported_stays_until_the_new_one_is_whole(
+    trained, exported, tmp_path, monkeypatch
+):
+    shutil.copytree(exported.path, tmp_path / 'out')
 
     def full(signatures, directory):
         (directory / 'begun').mkdir(parents=True)
@@ -160,6 +167,7 @@ def test_what_was_exported_stays_until_the_new_one_is_whole(trained, tmp_path, m
     with pytest.raises(StorageError, match='No space left'):
         export_run(trained, tmp_path / 'out', 'last')
     assert json.loads((tmp_path / 'out/card.json').read_text())['checkpoint'] == 'best'
+    assert [path.name for path in tmp_path.iterdir()] == ['out']
     monkeypatch.undo()
     export_run(trained, tmp_path / 'out', 'last')
     assert json.loads((tmp_path / 'out/card.json').read_text())['checkpoint'] == 'last'
