@@ -2,7 +2,7 @@
 
 import sys
 
-from garden.cli.launch import main
+from garden.cli.launch import script
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(script())

@@ -6,6 +6,8 @@ Nothing here imports TensorFlow: `--help`, `--list` and a misspelt name answer a
 """
 
 import argparse
+import atexit
+import contextlib
 import importlib
 import os
 import pkgutil
@@ -114,6 +116,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser
+
+
+def script() -> int:
+    """Runs the command line of this process, which ends with the status returned."""
+    status = 1  # Of an exception that nobody expected.
+
+    def leave() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                stream.flush()
+        os._exit(status)
+
+    # Registered first, it is called last, and spares Python the taking apart of TensorFlow: its
+    # garbage collection took 4.1 of 4.6 seconds on a busy machine (measured), and two runs that
+    # were done came to a segmentation fault in it.
+    atexit.register(leave)
+    status = main()
+    return status
 
 
 def main(argv: Sequence[str] | None = None) -> int:

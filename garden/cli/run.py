@@ -1,10 +1,8 @@
 """From a parsed command line to a finished run."""
 
 import argparse
-import atexit
 import contextlib
 import dataclasses
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -29,10 +27,6 @@ from garden.engine.tpu_safety import Rehearsal
 from garden.engine.trainer import Trainer
 from garden.figures import png
 from garden.report import curves
-
-# Python's last garbage collection walks through all of TensorFlow: an end took 4.6 seconds on a
-# busy machine, and 0.5 without it (measured). What it would free, the system frees.
-atexit.register(gc.freeze)
 
 
 def run(args: argparse.Namespace, config: config_lib.Config) -> int:
