@@ -70,9 +70,8 @@ class DiscoGANGenerator(keras.Model):
             decoder.insert(0, CroppedConvTranspose2D(widths[-1], 4, use_bias=False, name='expand'))
         self.encoder, self.decoder = encoder, decoder
         self.head = _up(channels, f'up{len(widths)}')
-        self.encoder_norms = [_norm(norm, convolution.name) for convolution in encoder]
-        if not norm_first:
-            self.encoder_norms[0] = None
+        normalised = encoder if norm_first else encoder[1:]
+        self.encoder_norms = [_norm(norm, convolution.name) for convolution in normalised]
         self.decoder_norms = [_norm(norm, convolution.name) for convolution in decoder]
         self._leak, self._decoder_leak = leak, decoder_leak
         self._output = _OUTPUTS[output]
@@ -82,9 +81,10 @@ class DiscoGANGenerator(keras.Model):
     def call(self, images: tf.Tensor) -> tf.Tensor:
         """Maps images [batch, height, width, input_channels] to [..., channels]."""
         maps = images
-        for convolution, norm in zip(self.encoder, self.encoder_norms, strict=True):
-            maps = convolution(maps)
-            maps = leaky_relu(maps if norm is None else norm(maps), self._leak)
+        bare = len(self.encoder) - len(self.encoder_norms)
+        norms = [tf.identity] * bare + list(self.encoder_norms)
+        for convolution, norm in zip(self.encoder, norms, strict=True):
+            maps = leaky_relu(norm(convolution(maps)), self._leak)
         for convolution, norm in zip(self.decoder, self.decoder_norms, strict=True):
             maps = leaky_relu(norm(convolution(maps)), self._decoder_leak)
         return self._output(tf.cast(self.head(maps), tf.float32))

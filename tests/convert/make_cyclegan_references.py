@@ -17,7 +17,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import seeded  # noqa: E402
+import seeded
 
 
 def normalised(convolution: nn.Module, width: int) -> list[nn.Module]:
