@@ -18,7 +18,9 @@ def set_up(layer):
 
 
 @pytest.mark.parametrize('mode', ['CONSTANT', 'REFLECT'])
-@pytest.mark.parametrize(('size', 'strides', 'border'), [(3, 1, 1), (3, 2, 1), (4, 2, 1), (7, 1, 3)])
+@pytest.mark.parametrize(
+    ('size', 'strides', 'border'), [(3, 1, 1), (3, 2, 1), (4, 2, 1), (7, 1, 3)]
+)
 def test_a_convolution_sees_the_same_border_on_all_sides(mode, size, strides, border):
     layer = set_up(PaddedConv2D(5, size, strides, border=border, mode=mode))
     kernel = layer.kernel.numpy()
