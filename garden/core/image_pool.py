@@ -21,8 +21,9 @@ class ImagePool(tf.Module):
     def __init__(self, size: int, shape: tuple[int, ...]):
         super().__init__()
         self._size = size
-        self.images = _of_replica(tf.zeros([size, *shape]), 'pool')
-        self.filled = _of_replica(tf.zeros([], tf.int32), 'pool_filled')
+        if size:  # Replicas cannot gather tensors that hold nothing.
+            self.images = _of_replica(tf.zeros([size, *shape]), 'pool')
+            self.filled = _of_replica(tf.zeros([], tf.int32), 'pool_filled')
 
     def exchange(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Returns what the discriminator is to see in the place of `images`; no gradient passes.
