@@ -70,18 +70,18 @@ def set_up(strategy, **settings):
     return made, trainer
 
 
-def trained(strategy, steps, **settings):
-    made, trainer = set_up(strategy, **settings)
-    return made, {name: float(v) for name, v in trainer.train(tf.constant(steps)).items()}
+def first_batches(count, channels=(1, 3)):
+    return list(pairs(True, channels)(Feed()).take(count))
 
 
 def changed(before, after):
     return {name for name in NETWORKS if not np.array_equal(before[name], after[name])}
 
 
-def test_a_step_updates_all_four_networks(one_device):
-    before = weights(task())
-    made, scalars = trained(one_device, 1)
+def test_a_step_updates_all_four_networks():
+    made = task()
+    before = weights(made)
+    scalars = made.train_step(*first_batches(1), tf.constant([0, 0]))
     assert changed(before, weights(made)) == {*NETWORKS}
     parts = scalars['adversarial'] + 10 * scalars['cycle']
     np.testing.assert_allclose(scalars['generator_loss'], parts, rtol=1e-5)
@@ -103,8 +103,7 @@ def test_with_an_interval_a_step_updates_either_side(one_device):
 def test_generators_are_updated_against_frozen_discriminators():
     made = task()
     before = weights(made)
-    batch = next(iter(pairs(True)(Feed())))
-    made.generator_step(batch, tf.constant([0, 0]))
+    made.generator_step(*first_batches(1), tf.constant([0, 0]))
     assert changed(before, weights(made)) == {*NETWORKS[:2]}
 
 
@@ -119,11 +118,15 @@ def test_two_replicas_take_the_steps_of_one(one_device, two_replicas):
         np.testing.assert_allclose(weights(two)[name], values, atol=1e-6)
 
 
-def test_discriminators_see_what_the_pool_lends_them(one_device):
-    _, without = trained(one_device, 4)
-    made, with_pool = trained(one_device, 4, pool=4)
+def test_discriminators_see_what_the_pool_lends_them():
+    losses = []
+    for pool in (0, 4):
+        made = task(pool=pool)
+        for i, batch in enumerate(first_batches(3)):
+            scalars = made.train_step(batch, tf.constant([i, 0]))
+        losses.append(float(scalars['discriminator_loss']))
     assert int(made.pool_a.filled) == int(made.pool_b.filled) == 4
-    assert with_pool['discriminator_loss'] != without['discriminator_loss']
+    assert losses[0] != losses[1]
 
 
 def test_both_ways_are_exported(tmp_path):
@@ -139,8 +142,7 @@ def test_both_ways_are_exported(tmp_path):
 
 
 def test_evaluation_measures_both_cycles_and_draws_what_comes_back(one_device):
-    made, _ = trained(one_device, 1, shown=5)
-    trainer = Trainer(made, one_device, seed=0)
+    made, trainer = set_up(one_device, shown=5)
     trainer.open_evaluation_data()
     metrics = trainer.evaluate(tf.constant(-1))
     images = np.concatenate([b['a']['image'].numpy() for b in pairs(False)(Feed())])
@@ -173,12 +175,14 @@ def test_what_does_not_fit_is_refused(settings, message):
         task(**{name: make() for name, make in settings.items()})
 
 
-def test_features_and_identity_are_learned_from(one_device):
+def test_features_and_identity_are_learned_from():
+    generators = (DiscoGANGenerator(widths=(4, 6), output='tanh') for _ in range(2))
+    judges = (DiscoGANDiscriminator(widths=(4, 6)) for _ in range(2))
     loss = LOSS(identity_weight=5.0, feature_weight=0.9)
-    generator = functools.partial(DiscoGANGenerator, widths=(4, 6), output='tanh')
-    judge = functools.partial(DiscoGANDiscriminator, widths=(4, 6))
-    with one_device.scope():
-        networks = dict(zip(NETWORKS, (generator(), generator(), judge(), judge()), strict=True))
-    _, scalars = trained(one_device, 2, channels=(3, 3), loss=loss, **networks)
+    networks = dict(zip(NETWORKS, (*generators, *judges), strict=True))
+    made = task((3, 3), loss, **networks)
+    before = weights(made)
+    scalars = made.train_step(*first_batches(1, (3, 3)), tf.constant([0, 0]))
+    assert changed(before, weights(made)) == {*NETWORKS}
+    assert {*scalars} == {*made.train_scalars}
     assert all(np.isfinite(value) for value in scalars.values())
-    assert {'adversarial', 'features', 'cycle', 'identity'} <= {*scalars}
