@@ -13,6 +13,7 @@ import tensorflow as tf
 from garden.core.bad_examples import Readers
 from garden.core.errors import UserError
 
+_MULTIPLIER = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: its multiples are spread evenly.
 _CHUNK = 128  # Positions that are made at a time, at least.
 
 
@@ -141,10 +142,12 @@ def shuffled(position: tf.Tensor, size: int, seed: int) -> tf.Tensor:
     """
     epoch = position // size
     same = tf.ones_like(position)
+    # Of each of its three seeds the op looks at a few of the lower bits, at 8 if size is small.
+    upper = (seed >> 8) * _MULTIPLIER % (1 << 64) >> 48
     # The raw op, for the public one does not take a vector of positions of several epochs.
     return tf.raw_ops.RandomIndexShuffle(
         index=position % size,
-        seed=tf.stack([same * seed, epoch, 0 * same], axis=-1),
+        seed=tf.stack([same * seed, epoch, upper + epoch // 256], axis=-1),
         max_index=same * (size - 1),
         # With TensorFlow's 4, seed 0 leaves half of 100 examples where they were (measured).
         rounds=8,

@@ -1,7 +1,7 @@
 """Pictures and their classes."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -12,9 +12,8 @@ from garden.core.registry import register
 from garden.dataloaders.base import Batch, Dataloader
 from garden.dataloaders.labels import LABEL, class_count, in_range
 from garden.ops import image as ops
+from garden.ops.image import ImageOp
 from garden.sources.base import Example, Source, Spec
-
-ImageOp = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 _RESAMPLE = ('bilinear', 'bicubic')
 _CROPS = ('inception', 'affine', 'center')

@@ -1,5 +1,7 @@
 """Pictures without a task of their own: what autoencoders and generators learn from."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -8,6 +10,7 @@ from garden.core.registry import register
 from garden.dataloaders.base import Batch, Dataloader
 from garden.dataloaders.labels import LABEL, class_count, in_range
 from garden.ops import image as ops
+from garden.ops.image import ImageOp
 from garden.sources.base import Example, Source, Spec
 
 _IMAGE: Spec = {
@@ -37,6 +40,8 @@ class Images(Dataloader):
       load_size: the side from which image_size is cut, in training anywhere, in evaluation from the
         centre; None for image_size.
       flip: whether training images are mirrored with probability 1/2.
+      transform: functions of (image, seed) that images pass through, in evaluation too, e.g.
+        `augmentations.tint`: float32, values 0 to 1, shape [image_size, image_size, 3].
       low: the value of black.
       high: the value of white.
       antialias: whether the resizing is antialiased, as by Pillow.
@@ -74,6 +79,7 @@ class Images(Dataloader):
         prefetch: int = tf.data.AUTOTUNE,
         bad_examples: int | None = None,
         num_classes: int | None = None,
+        transform: Sequence[ImageOp] = (),
     ):
         super().__init__(
             source, batch_size, training, shuffle, cache, parallel_calls, prefetch, bad_examples
@@ -101,6 +107,7 @@ class Images(Dataloader):
         self._antialias = antialias
         self._labels = labels
         self._num_classes = num_classes
+        self._transform = transform
 
     @property
     def raw_spec(self) -> Spec:
@@ -115,12 +122,14 @@ class Images(Dataloader):
     def parse(self, example: Example, seed: tf.Tensor) -> Batch:
         """See the base class."""
         image = self._square(ops.pixels(example['image']))
+        crop_seed, flip_seed, *seeds = ops.split(seed, 2 + len(self._transform))
         if self.training:
-            crop_seed, flip_seed = ops.split(seed, 2)
             image = ops.random_crop(image, crop_seed, self.image_size)
             image = ops.random_flip(image, flip_seed) if self._flip else image
         else:
             image = ops.center_crop(image, self.image_size)
+        for transform, own_seed in zip(self._transform, seeds, strict=True):
+            image = 255 * transform(image / 255, own_seed)
         if self.channels == 1:
             image = tf.tensordot(image, tf.constant(_LUMA), 1)[..., None]
         parsed = {'image': image * ((self._high - self._low) / 255) + self._low}

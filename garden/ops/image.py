@@ -12,6 +12,8 @@ import tensorflow as tf
 
 # (height, width) of an image -> (top, left, height, width) of a window in it, all int32.
 Window = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# (image, seed) -> image, both float32 from 0 to 1.
+ImageOp = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 # Principal components of ImageNet's RGB values, one eigenvector a column (Krizhevsky et al.,
 # ImageNet Classification with Deep Convolutional Neural Networks, 2012, section 4.1; values as in

@@ -156,7 +156,7 @@ class Linear(_Schedule):
     Args:
       base: the first rate.
       steps: the step at which the line ends.
-      hold_steps: the step at which it begins.
+      hold_steps: the step at which it begins; in a run that ends before, the rate stays constant.
       floor: the last rate as a fraction of `base`.
       warmup_steps: steps during which the rate is multiplied by a factor that rises to 1.
       warmup_factor: the factor at step 0.
@@ -172,15 +172,15 @@ class Linear(_Schedule):
         warmup_factor: float = 0.0,
     ):
         super().__init__(base, warmup_steps, warmup_factor, steps_per_epoch=1)
-        if not 0 <= hold_steps < steps:
-            raise ValueError(f'linear needs 0 <= hold_steps < steps; got {hold_steps} and {steps}.')
+        if hold_steps < 0:
+            raise ValueError(f'linear needs hold_steps of at least 0; it got {hold_steps}.')
         self.steps = steps
         self.hold_steps = hold_steps
         self.floor = floor
 
     def factor(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the height of the line at `step`, between `floor` and 1."""
-        progress = (step - self.hold_steps) / (self.steps - self.hold_steps)
+        progress = (step - self.hold_steps) / max(self.steps - self.hold_steps, 1)
         return 1 - (1 - self.floor) * tf.clip_by_value(progress, 0.0, 1.0)
 
     def get_config(self) -> dict:

@@ -117,3 +117,17 @@ def test_mistakes_are_told_in_one_line(capsys):
     assert not list(Path().glob('weights*'))
     init = ['--experiment=regnety_mini', '--strategy=one_device', '--mode=eval']
     refused(capsys, [*init, '--init_checkpoint=mini.safetensors'], 'no checkpoint', 'convert')
+
+
+def test_one_of_several_networks_of_a_task_is_started_from(tmp_path, capsys):
+    model = mini()
+    save_as_timm(model, 'mini.safetensors')
+    assert main(['convert', MINI, '--attribute=teacher', 'mini.safetensors', 'weights/mini']) == 0
+    said = capsys.readouterr().out
+    assert "garden.phase.warm_start = [('teacher', 'weights/mini')]" in said
+    other = mini()
+    part = tf.train.Checkpoint(teacher=other)
+    status = tf.train.Checkpoint(task=part).read('weights/mini')
+    status.assert_consumed()
+    for ours, theirs in zip(other.variables, model.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -92,6 +92,6 @@ def experiment_with(model: str) -> str:
 
     order = sorted(NAMES, key=lambda name: name not in OFFLINE)
     for name in order:
-        if f'@models.{model}(' in config.load(name).text:
+        if re.search(rf'@(?:\w+/)*models\.{model}\(', config.load(name).text):
             return name
     raise AssertionError(f'No experiment uses models.{model}: every model comes with one.')

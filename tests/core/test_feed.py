@@ -56,6 +56,20 @@ def test_another_seed_is_another_order():
     assert not np.array_equal(*orders)
 
 
+@pytest.mark.parametrize('seed', [1 << 8, 1 << 16, 1 << 32, 3 << 32, 1 << 48])
+def test_seeds_that_have_their_lower_bits_in_common_are_other_orders(seed):
+    """A run that recovers takes its next order from the upper bits."""
+    positions = tf.range(50, dtype=tf.int64)
+    order = shuffled(positions, 50, 5 + seed).numpy()
+    assert sorted(order) == list(range(50))
+    assert not np.array_equal(order, shuffled(positions, 50, 5))
+
+
+def test_a_thousand_epochs_are_as_many_orders():
+    orders = shuffled(tf.range(50 * 1000, dtype=tf.int64), 50, 0).numpy().reshape(1000, 50)
+    assert len(np.unique(orders, axis=0)) == 1000
+
+
 def test_evaluation_covers_every_example_once_and_pads_to_whole_batches():
     for replicas, pipelines in ((1, 1), (2, 1), (4, 2)):
         seen = []

@@ -59,6 +59,11 @@ def test_linear_holds_then_falls_to_its_floor():
     )
 
 
+def test_linear_stays_constant_in_a_run_that_ends_before_the_line_begins():
+    rate = schedule('linear', base=2.0, steps=3, hold_steps=5)
+    np.testing.assert_allclose([rate(step) for step in range(4)], 2.0)
+
+
 @pytest.mark.parametrize(
     'name, settings',
     [

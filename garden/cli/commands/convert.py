@@ -10,6 +10,8 @@ from garden.cli.arguments import Parser
 from garden.core import registry
 from garden.core.errors import UserError, did_you_mean
 
+_SOLE = 'model'  # What a task calls its network if it has one.
+
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command line and returns the exit status."""
@@ -29,14 +31,20 @@ def main(argv: Sequence[str]) -> int:
         filled = layout.fill(model, layouts, tensors, args.layout, args.leave_out)
     except UserError as error:
         raise UserError(f'{args.weights}: {error}') from error
-    layout.write(model, args.checkpoint)
+    layout.write(model, args.checkpoint, args.attribute)
     print(
         f'{args.weights}: {len(filled.used)} of {len(tensors)} tensors, named as in '
         f'{filled.layout}, are all {len(filled.used)} variables of {args.model}'
         + (f' but {", ".join(filled.kept)}' if filled.kept else '')
-        + f'.\nIt is written: start from it with --init_checkpoint={args.checkpoint}.'
+        + f'.\nIt is written: start from it with {_use(args.attribute, args.checkpoint)}.'
     )
     return 0
+
+
+def _use(attribute: str, checkpoint: str) -> str:
+    if attribute == _SOLE:
+        return f'--init_checkpoint={checkpoint}'
+    return f"garden.phase.warm_start = [('{attribute}', '{checkpoint}')]"
 
 
 def _parser() -> Parser:
@@ -66,6 +74,12 @@ def _parser() -> Parser:
         default=[],
         metavar='LAYER',
         help='a layer that keeps its initial values, e.g. head.fc; repeatable',
+    )
+    parser.add_argument(
+        '--attribute',
+        default=_SOLE,
+        metavar='NAME',
+        help='the attribute of the task that the model is, where it has several, e.g. a_to_b',
     )
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser
