@@ -1,0 +1,144 @@
+"""Implicit neural representations: a network is fitted to one signal, point by point (SIREN)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from garden.core import optim
+from garden.core.feed import Feed
+from garden.core.registry import register
+from garden.core.task import Batch, Evaluator, Scalars, Task
+from garden.evaluators.recorder import Recorder
+from garden.ops import derivatives
+from garden.ops.derivatives import Field
+
+_IMAGE = 2  # Coordinates of a picture, of which derivatives are worth seeing.
+
+
+class Signal(Protocol):
+    """Points of a signal, as the data loaders make them."""
+
+    dimensions: int
+    channels: int
+    summary: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The points of the evaluated grid along each coordinate."""
+
+    @property
+    def grid(self) -> Mapping[str, np.ndarray]:
+        """The truth at these points, by name."""
+
+    def training(self, feed: Feed) -> tf.data.Dataset:
+        """Returns the training batches of one replica, as the loss wants them."""
+
+    def evaluation(self, feed: Feed) -> tf.data.Dataset:
+        """Returns batches of the grid: 'coordinates' [n, d], 'value' [n, c], 'mask' [n]."""
+
+
+class Loss(Protocol):
+    """What the field is fitted to; see garden.losses.fields."""
+
+    terms: Sequence[str]
+
+    def __call__(self, field: Field, batch: Batch, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """Returns the terms of the loss."""
+
+
+@register('tasks', 'siren')
+class Siren(Task):
+    """Fits a network to a signal, by its values, by derivatives of it or by an equation.
+
+    Args:
+      model: maps coordinates [n, d] to values [n, c].
+      optimizer: trains all variables of the model.
+      data: the signal.
+      loss: what is to be small; the training reports its terms, and their sum as 'loss'.
+      evaluator: compares the outputs 'value' with 'target', e.g. `evaluators.psnr`.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        data: Signal,
+        loss: Loss,
+        evaluator: Evaluator,
+    ):
+        super().__init__()
+        self.model = model
+        self._data = data
+        self._loss = loss
+        self._evaluator = evaluator
+        self._recorder = Recorder()
+        model(keras.Input([data.dimensions]))
+        self.optimizer = optim.prepare(optimizer, model.trainable_variables, model)
+        terms = loss.terms if len(loss.terms) > 1 else ()
+        self.train_scalars = ('loss', *terms)
+
+    def train_data(self, feed: Feed) -> tf.data.Dataset:
+        """See the base class."""
+        return self._data.training(feed)
+
+    def eval_data(self, feed: Feed) -> tf.data.Dataset:
+        """See the base class."""
+        return self._data.evaluation(feed)
+
+    def train_step(self, batch: Batch, seed: tf.Tensor) -> Scalars:
+        """See the base class."""
+
+        def loss_of(batch: Batch) -> tuple[tf.Tensor, Scalars]:
+            terms = self._loss(self.model, batch, seed)
+            loss = tf.add_n(list(terms.values()))
+            scalars = {'loss': loss, **terms}
+            return loss, {name: scalars[name] for name in self.train_scalars}
+
+        return optim.minimize(loss_of, batch, self.optimizer, self.model.trainable_variables)
+
+    def eval_step(self, batch: Batch, seed: tf.Tensor) -> tuple[Scalars, Mapping[str, tf.Tensor]]:
+        """See the base class."""
+        del seed
+        outputs = {name: batch[name] for name in batch if name not in ('coordinates', 'mask')}
+        outputs['target'] = batch['value']
+        if self._data.dimensions == _IMAGE:
+            found = derivatives.laplacian(self.model, batch['coordinates'])
+            return {}, outputs | dict(zip(('value', *_DERIVATIVES), found, strict=True))
+        return {}, outputs | {'value': self.model(batch['coordinates'])}
+
+    def evaluators(self) -> Mapping[str, Evaluator]:
+        """See the base class."""
+        return {'quality': self._evaluator, 'recorder': self._recorder}
+
+    def gauges(self) -> Mapping[str, Callable[[], tf.Tensor]]:
+        """See the base class."""
+        return {'learning_rate': lambda: optim.learning_rate(self.optimizer)}
+
+    def facts(self) -> Mapping[str, str]:
+        """See the base class."""
+        return {'signal': self._data.summary}
+
+    def models(self) -> Mapping[str, tuple[Any, ...]]:
+        """See the base class."""
+        return {'model': (self.model, tf.TensorSpec([1, self._data.dimensions], tf.float32))}
+
+    def signatures(self) -> Mapping[str, Callable[..., Any]]:
+        """Exports coordinates [n, d] to values [n, c], and to their gradient [n, c, d] too."""
+        points = tf.TensorSpec([None, self._data.dimensions], tf.float32, name='coordinates')
+
+        @tf.function(input_signature=[points])
+        def values(coordinates: tf.Tensor) -> Mapping[str, tf.Tensor]:
+            return {'value': self.model(coordinates)}
+
+        @tf.function(input_signature=[points])
+        def gradient(coordinates: tf.Tensor) -> Mapping[str, tf.Tensor]:
+            found = derivatives.gradient(self.model, coordinates)
+            return dict(zip(('value', 'gradient'), found, strict=True))
+
+        return {'serving_default': values, 'gradient': gradient}
+
+
+_DERIVATIVES = ('gradient', 'laplacian')
