@@ -17,7 +17,7 @@ _SOBEL = 8  # How many times the derivative by a pixel SciPy's Sobel filter is.
 
 @register('dataloaders', 'single_image')
 class SingleImage(Signal):
-    """The central square of a picture as points: rows and columns from -1 to 1, values from -1 to 1.
+    """The central square of a picture as points: coordinates (row, column) and values in [-1, 1].
 
     Of every pixel there are also the gradient, by Sobel's filters, and the Laplacian, by the
     five-point stencil, both per unit of the coordinates, so that the field whose derivatives they
@@ -85,16 +85,17 @@ class SingleImage(Signal):
             self._blend.require(self.raw_spec, str(self))
             image = (image + self._square(self._blend)) / 2
         per_pixel = (self._size - 1) / 2
-        slopes = [ndimage.sobel(image, axis) * (per_pixel / _SOBEL) for axis in (0, 1)]
-        second = ndimage.laplace(image, axes=(0, 1)) * per_pixel**2
+        channels = np.moveaxis(image, -1, 0)  # SciPy's Sobel filter would smooth across them.
+        slopes = [[ndimage.sobel(channel, axis) for axis in (0, 1)] for channel in channels]
+        second = [ndimage.laplace(channel) for channel in channels]
         table = {
             'coordinates': coordinates(self.shape),
             'value': image.reshape(-1, self.channels),
-            'gradient': np.stack(slopes, axis=-1).reshape(-1, self.channels, 2),
-            'laplacian': second.reshape(-1, self.channels),
+            'gradient': _by_pixel(np.array(slopes)) * (per_pixel / _SOBEL),
+            'laplacian': _by_pixel(np.array(second)) * per_pixel**2,
         }
         if self._known is not None:
-            table['known'] = self._draw_known()
+            table['known'] = self._draw_known(self._known)
         return table
 
     def _square(self, source: Source) -> np.ndarray:
@@ -106,10 +107,15 @@ class SingleImage(Signal):
             image = tf.image.rgb_to_grayscale(image)
         return image.numpy() / 127.5 - 1
 
-    def _draw_known(self) -> np.ndarray:
+    def _draw_known(self, part: float) -> np.ndarray:
         """Returns 1.0 for the given part of the pixels, an exact number of them, else 0.0."""
         count = self._size**2
         known = np.zeros([count, 1], np.float32)
         order = np.random.default_rng(self._known_seed).permutation(count)
-        known[order[: round(self._known * count)]] = 1
+        known[order[: round(part * count)]] = 1
         return known
+
+
+def _by_pixel(planes: np.ndarray) -> np.ndarray:
+    """Returns rows [h * w, ...] of planes [..., h, w]."""
+    return np.moveaxis(planes.reshape(*planes.shape[:-2], -1), -1, 0)

@@ -2,6 +2,7 @@
 
 A loss is called with a field (coordinates [n, d] to values [n, c]), a batch and the seed of the
 step, and returns its terms, float32 scalars by the names in `terms`; their sum is to be minimised.
+`open_constant` says whether a constant may be added to the field without its noticing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,8 @@ class MatchValues:
     Raises:
       UserError: for an unknown prior.
     """
+
+    open_constant = False
 
     def __init__(self, prior: str | None = None, prior_weight: float = 1.0):
         if prior is not None and prior not in _PRIORS:
@@ -74,6 +77,7 @@ class MatchGradients:
     """
 
     terms: Sequence[str] = ('gradients',)
+    open_constant = True
 
     def __call__(self, field: Field, batch: Batch, seed: tf.Tensor) -> Terms:
         """Returns the term."""
@@ -92,6 +96,7 @@ class MatchLaplacian:
     """
 
     terms: Sequence[str] = ('laplacian',)
+    open_constant = True
 
     def __call__(self, field: Field, batch: Batch, seed: tf.Tensor) -> Terms:
         """Returns the term."""
@@ -119,6 +124,7 @@ class SignedDistance:
     """
 
     terms: Sequence[str] = ('surface', 'elsewhere', 'normal', 'eikonal')
+    open_constant = False
 
     def __init__(
         self,

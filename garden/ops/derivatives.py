@@ -22,17 +22,13 @@ def gradient(field: Field, coordinates: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
 
 
 def hessian(field: Field, coordinates: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns the values [n, c], their gradient [n, c, d] and their second derivatives [n, c, d, d].
-
-    The last two axes are symmetric; their trace is the Laplacian.
-    """
+    """Returns the values [n, c], their gradient [n, c, d] and Hessian matrices [n, c, d, d]."""
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         tape.watch(coordinates)
         values, slopes = gradient(field, coordinates)
         entries = [tf.unstack(slope, axis=-1) for slope in tf.unstack(slopes, axis=1)]
     rows = [
-        tf.stack([_slope(tape, entry, coordinates) for entry in row], axis=1)
-        for row in entries
+        tf.stack([_slope(tape, entry, coordinates) for entry in row], axis=1) for row in entries
     ]
     return values, slopes, tf.stack(rows, axis=1)
 

@@ -25,9 +25,7 @@ class Torus(Lazy):
       UserError: if the radii are not those of a torus.
     """
 
-    def __init__(
-        self, points: int = 20000, radius: float = 0.7, tube: float = 0.3, seed: int = 0
-    ):
+    def __init__(self, points: int = 20000, radius: float = 0.7, tube: float = 0.3, seed: int = 0):
         if not 0 < tube < radius:
             raise UserError(f'sources.torus: 0 < tube ({tube}) < radius ({radius}) is not so.')
         self._points = points
@@ -48,7 +46,7 @@ class Torus(Lazy):
         return {'point': point.astype(np.float32), 'normal': normal.astype(np.float32)}
 
     def _angles_of_the_tube(self, random: np.random.Generator) -> np.ndarray:
-        """Draws angles as often as the area there is large: it grows with the distance to the axis."""
+        """Draws angles as often as there is area, which grows with the distance to the axis."""
         angles = np.linspace(0, 2 * np.pi, 4097)
         area = self._radius * angles + self._tube * np.sin(angles)
         return np.interp(random.uniform(0, area[-1], self._points), area, angles)

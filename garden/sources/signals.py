@@ -1,4 +1,4 @@
-"""Single signals: a photograph that comes with scikit-learn, a picture, sound or surface of a file."""
+"""Single signals: a photograph of scikit-learn's, and pictures, sounds and surfaces in files."""
 
 import abc
 import functools
@@ -151,5 +151,7 @@ class PointCloud(File):
         """See the base class."""
         rows = np.loadtxt(path, np.float32, ndmin=2)
         if rows.shape[1] < 6:
-            raise ValueError(f'a line has {rows.shape[1]} numbers, not the six of point and normal.')
+            raise ValueError(
+                f'a line has {rows.shape[1]} numbers, not the six of point and normal.'
+            )
         return {'point': rows[:, :3], 'normal': rows[:, 3:6]}

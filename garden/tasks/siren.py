@@ -1,5 +1,6 @@
 """Implicit neural representations: a network is fitted to one signal, point by point (SIREN)."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from garden.evaluators.recorder import Recorder
 from garden.ops import derivatives
 from garden.ops.derivatives import Field
 
+_DERIVATIVES = ('gradient', 'laplacian')
 _IMAGE = 2  # Coordinates of a picture, of which derivatives are worth seeing.
 
 
@@ -44,6 +46,7 @@ class Loss(Protocol):
     """What the field is fitted to; see garden.losses.fields."""
 
     terms: Sequence[str]
+    open_constant: bool  # Whether it says nothing of a constant that is added to the field.
 
     def __call__(self, field: Field, batch: Batch, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
         """Returns the terms of the loss."""
@@ -125,6 +128,27 @@ class Siren(Task):
         """See the base class."""
         return {'model': (self.model, tf.TensorSpec([1, self._data.dimensions], tf.float32))}
 
+    def pictures(self, step: int) -> Mapping[str, np.ndarray]:
+        """Draws the fitted signal beside the true one, once the whole grid has been evaluated."""
+        del step
+        fitted = self._recorder.outputs()
+        if len(fitted.get('value', ())) < math.prod(self._data.shape):
+            return {}
+        # Matplotlib costs a second to import, which a run that draws nothing need not pay.
+        from garden.figures import fields
+
+        truth = self._data.grid
+        fitted = {name: fitted[name] for name in ('value', *_DERIVATIVES) if name in fitted}
+        if self._loss.open_constant:
+            fitted['value'] = fitted['value'] + (truth['value'] - fitted['value']).mean(axis=0)
+        draw = {1: fields.sound, 2: fields.image, 3: fields.distance}[self._data.dimensions]
+        return {'fit': draw(self._on_grid(fitted), self._on_grid(truth))}
+
+    def _on_grid(self, table: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        return {
+            name: rows.reshape(*self._data.shape, *rows.shape[1:]) for name, rows in table.items()
+        }
+
     def signatures(self) -> Mapping[str, Callable[..., Any]]:
         """Exports coordinates [n, d] to values [n, c], and to their gradient [n, c, d] too."""
         points = tf.TensorSpec([None, self._data.dimensions], tf.float32, name='coordinates')
@@ -139,6 +163,3 @@ class Siren(Task):
             return dict(zip(('value', 'gradient'), found, strict=True))
 
         return {'serving_default': values, 'gradient': gradient}
-
-
-_DERIVATIVES = ('gradient', 'laplacian')
