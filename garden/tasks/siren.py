@@ -61,7 +61,7 @@ class Siren(Task):
       optimizer: trains all variables of the model.
       data: the signal.
       loss: what is to be small; the training reports its terms, and their sum as 'loss'.
-      evaluator: compares the outputs 'value' with 'target', e.g. `evaluators.psnr`.
+      evaluator: compares 'value' with 'true_value', e.g. `evaluators.psnr`.
     """
 
     def __init__(
@@ -105,8 +105,11 @@ class Siren(Task):
     def eval_step(self, batch: Batch, seed: tf.Tensor) -> tuple[Scalars, Mapping[str, tf.Tensor]]:
         """See the base class."""
         del seed
-        outputs = {name: batch[name] for name in batch if name not in ('coordinates', 'mask')}
-        outputs['target'] = batch['value']
+        given = ('coordinates', 'known')
+        outputs = {name: batch[name] for name in batch if name in given}
+        outputs |= {
+            f'true_{name}': batch[name] for name in batch if name in ('value', *_DERIVATIVES)
+        }
         if self._data.dimensions == _IMAGE:
             found = derivatives.laplacian(self.model, batch['coordinates'])
             return {}, outputs | dict(zip(('value', *_DERIVATIVES), found, strict=True))
