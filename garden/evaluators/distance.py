@@ -42,5 +42,5 @@ class Distance:
         return {
             'distance_error': float(error.mean()),
             'near_error': float(error[near].mean()) if near.any() else 0.0,
-            'inside_iou': ((value < 0) & (true < 0)).sum() / either if either else 1.0,
+            'inside_iou': float(((value < 0) & (true < 0)).sum() / either) if either else 1.0,
         }

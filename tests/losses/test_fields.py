@@ -65,7 +65,7 @@ def test_only_known_values_count_and_the_mean_is_over_all_points():
 
 
 def quadratic(points):
-    """Slopes 4x and y, of mean absolute values 2 and 1/2 over the square; the Hessian is diagonal."""
+    """Its slopes, 4x and y, have the mean lengths 2 and 1/2 over the square."""
     x, y = points[:, :1], points[:, 1:]
     return 2 * x**2 + 0.5 * y**2
 
