@@ -28,7 +28,7 @@ class PSNR:
         2] and 'laplacian' [n, c], where the peak is the range of the true ones.
 
     Raises:
-      UserError: for an unknown alignment.
+      UserError: for an unknown alignment; later, if the outputs lack what a setting needs.
     """
 
     def __init__(self, align: str = 'none', unseen: bool = False, derivatives: bool = False):
@@ -69,6 +69,11 @@ class PSNR:
         return found
 
     def _all(self, name: str) -> np.ndarray:
+        if name not in self._batches[0]:
+            raise UserError(
+                f'evaluators.psnr, with its settings, needs {name!r} of each point; the data have '
+                f'only {", ".join(self._batches[0])}.'
+            )
         return np.concatenate([batch[name] for batch in self._batches]).astype(np.float64)
 
     def _least_squares(self, error: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 """What a field is fitted to: its values, its derivatives, or the equation of a signed distance.
 
 A loss is called with a field (coordinates [n, d] to values [n, c]), a batch and the seed of the
-step, and returns its terms, float32 scalars by the names in `terms`; their sum is to be minimised.
-`open_constant` says whether a constant may be added to the field without its noticing.
+step, and returns its terms, scalars by the names in `terms`, whose sum is to be minimised. `needs`
+names what the batch must hold; `open_constant` says whether adding a constant to the field is left
+open.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ class MatchValues:
       UserError: for an unknown prior.
     """
 
+    needs: Sequence[str] = ('coordinates', 'value')
     open_constant = False
 
     def __init__(self, prior: str | None = None, prior_weight: float = 1.0):
@@ -76,6 +78,7 @@ class MatchGradients:
     The batch holds 'coordinates' [n, d] and 'gradient' [n, c, d]. It leaves a constant open.
     """
 
+    needs: Sequence[str] = ('coordinates', 'gradient')
     terms: Sequence[str] = ('gradients',)
     open_constant = True
 
@@ -95,6 +98,7 @@ class MatchLaplacian:
     Laplacian is zero.
     """
 
+    needs: Sequence[str] = ('coordinates', 'laplacian')
     terms: Sequence[str] = ('laplacian',)
     open_constant = True
 
@@ -123,6 +127,7 @@ class SignedDistance:
       sharpness: how fast being near zero is forgiven with the value.
     """
 
+    needs: Sequence[str] = ('surface', 'normal', 'elsewhere')
     terms: Sequence[str] = ('surface', 'elsewhere', 'normal', 'eikonal')
     open_constant = False
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from garden.core import optim
+from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.core.registry import register
 from garden.core.task import Batch, Evaluator, Scalars, Task
@@ -45,6 +46,7 @@ class Signal(Protocol):
 class Loss(Protocol):
     """What the field is fitted to; see garden.losses.fields."""
 
+    needs: Sequence[str]  # What a batch must hold.
     terms: Sequence[str]
     open_constant: bool  # Whether it says nothing of a constant that is added to the field.
 
@@ -62,6 +64,9 @@ class Siren(Task):
       data: the signal.
       loss: what is to be small; the training reports its terms, and their sum as 'loss'.
       evaluator: compares 'value' with 'true_value', e.g. `evaluators.psnr`.
+
+    Raises:
+      UserError: if the model makes another number of values than the signal has.
     """
 
     def __init__(
@@ -78,14 +83,26 @@ class Siren(Task):
         self._loss = loss
         self._evaluator = evaluator
         self._recorder = Recorder()
-        model(keras.Input([data.dimensions]))
+        outputs = model(keras.Input([data.dimensions])).shape[-1]
+        if outputs != data.channels:
+            raise UserError(
+                f'The model makes {outputs} values at a point and the signal has {data.channels}: '
+                "make the model's outputs as many as the data loader's channels."
+            )
         self.optimizer = optim.prepare(optimizer, model.trainable_variables, model)
         terms = loss.terms if len(loss.terms) > 1 else ()
         self.train_scalars = ('loss', *terms)
 
     def train_data(self, feed: Feed) -> tf.data.Dataset:
         """See the base class."""
-        return self._data.training(feed)
+        data = self._data.training(feed)
+        lacking = [name for name in self._loss.needs if name not in data.element_spec]
+        if lacking:
+            raise UserError(
+                f'The loss needs {", ".join(lacking)} of each point, and {self._data} gives '
+                f'{", ".join(data.element_spec)}: bind another loss or another data loader.'
+            )
+        return data
 
     def eval_data(self, feed: Feed) -> tf.data.Dataset:
         """See the base class."""

@@ -92,3 +92,8 @@ def test_it_forgets():
 def test_an_unknown_alignment_is_named():
     with pytest.raises(UserError, match=r'mean.*Did you mean mean'):
         PSNR('mena')
+
+
+def test_what_the_data_do_not_have_is_named():
+    with pytest.raises(UserError, match="needs 'known'"):
+        measured(PSNR(unseen=True), value=TRUE, true_value=TRUE)

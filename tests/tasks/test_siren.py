@@ -6,6 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from garden import registry
+from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.dataloaders.audio import Audio
 from garden.dataloaders.oriented_points import OrientedPoints
@@ -157,6 +158,24 @@ def test_two_replicas_learn_what_one_device_does(one_device, two_replicas):
 
     for one, two in zip(weights(one_device), weights(two_replicas), strict=True):
         np.testing.assert_allclose(one, two, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ('make', 'message'),
+    [
+        (
+            lambda: task(image(channels=3), model=Network(1)),
+            "1 values .* 3: make the model's outputs",
+        ),
+        (
+            lambda: task(Audio(Melody(0.02, 8000)), MatchGradients()).train_data(Feed()),
+            'needs gradient of each point',
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_are_named(make, message):
+    with pytest.raises(UserError, match=message):
+        make()
 
 
 @pytest.mark.slow
