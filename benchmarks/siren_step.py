@@ -4,11 +4,11 @@
     python benchmarks/siren_step.py [--size=128] [--threads=2] [--rounds=5]
 
 Peers: the trainer, a bare tf.function loop over the same task, and the same network (198,401
-parameters) in torch: as the reference implementation writes it, with omega multiplied into the
-weights, as here, and that compiled (with --compiled: it needs a C++ compiler). All take a step of
-Adam on all pixels. Each has a process of its own and the same number of threads; torch is also
-given a single one, for it loses more than others by waiting where cores are busy. They work in
-turn; ratios are of the best rounds and of the median of the pairs.
+parameters) in torch, eagerly: as the reference implementation writes it, and with omega multiplied
+into the weights, as here. All take a step of Adam on all pixels. Each has a process of its own and
+the same number of threads; torch is also given a single one, for it loses more than others by
+waiting where cores are busy. They work in turn; ratios are of the best rounds and of the median of
+the pairs.
 """
 
 import argparse
@@ -26,7 +26,6 @@ def main() -> None:
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--steps', type=int, default=10, help='steps of a round')
-    parser.add_argument('--compiled', action='store_true', help='torch.compile too')
     parser.add_argument('--torch_python', default=sys.executable, help='where torch is installed')
     args = parser.parse_args()
     size = f'--gin=dataloaders.single_image.image_size = {args.size}'
@@ -35,7 +34,7 @@ def main() -> None:
         'trainer': ('garden_step.py', [*garden, '--loop=trainer'], sys.executable, args.threads),
         'bare loop': ('garden_step.py', [*garden, '--loop=bare'], sys.executable, args.threads),
     }
-    for variant in ('reference', 'folded', *(['compiled'] if args.compiled else [])):
+    for variant in ('reference', 'folded'):
         for threads in sorted({1, args.threads}):
             arguments = [f'--size={args.size}', f'--threads={threads}', f'--variant={variant}']
             name = f'torch {variant}, {threads} thr.'

@@ -132,6 +132,17 @@ def test_an_evaluation_sees_each_point_once_in_order(replicas):
     np.testing.assert_array_equal(points, coordinates((8, 8)))
 
 
+def test_hosts_evaluate_different_points():
+    source, _ = picture()
+    data = SingleImage(source, 8, eval_batch_size=24)
+    alone = list(data.evaluation(Feed()).as_numpy_iterator())
+    feed = Feed(replicas=2, pipelines=2)
+    hosts = [data.evaluation(dataclasses.replace(feed, pipeline=k)) for k in (0, 1)]
+    for whole, *parts in zip(alone, *(h.as_numpy_iterator() for h in hosts), strict=True):
+        for name, column in whole.items():
+            np.testing.assert_array_equal(np.concatenate([part[name] for part in parts]), column)
+
+
 def test_a_sound_is_as_loud_as_can_be_over_its_interval():
     sound = np.array([[0.0, 0.1, -0.2, 0.1, 0.05, 3.0]], np.float32)
     data = Audio(Arrays({'audio': sound}), samples=5, span=10.0)
