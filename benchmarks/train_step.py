@@ -29,7 +29,12 @@ def main() -> None:
     parser.add_argument('--torch_python', default=sys.executable, help='where torch is installed')
     args = parser.parse_args()
     batch = f'--batch={args.batch}'
-    garden = ['--experiment=regnety_400mf', batch]
+    garden = [
+        '--experiment=regnety_400mf',
+        f'--gin=batch_size = {args.batch}',
+        '--gin=dataloaders.image_classification.source = @sources.synthetic()',
+        '--gin=sources.synthetic.classes = 1000',
+    ]
     torch = [batch, f'--threads={args.threads}']
     commands = {
         'trainer': ('garden_step.py', [*garden, '--loop=trainer'], sys.executable),

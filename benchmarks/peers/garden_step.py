@@ -16,17 +16,10 @@ def main() -> None:
     """Serves."""
     parser = argparse.ArgumentParser()
     parser.add_argument('--experiment', required=True)
-    parser.add_argument('--batch', type=int, required=True)
+    parser.add_argument('--gin', action='append', default=[])
     parser.add_argument('--loop', choices=('trainer', 'bare'), required=True)
     args = parser.parse_args()
-    config.load(
-        args.experiment,
-        [
-            f'batch_size = {args.batch}',
-            'dataloaders.image_classification.source = @sources.synthetic()',
-            'sources.synthetic.classes = 1000',
-        ],
-    )
+    config.load(args.experiment, args.gin)
     strategy = make_strategy('one_device')
 
     def built(phase: Phase, trainer: Trainer) -> None:

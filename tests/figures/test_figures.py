@@ -6,14 +6,31 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from garden.figures import classification, curves, grid, png
+from garden.figures import classification, curves, fields, grid, png
 
 
 def image(seed=0):
     return np.random.default_rng(seed).integers(0, 255, (16, 16, 3), dtype=np.uint8)
 
 
+def field(seed, *shape):
+    random = np.random.default_rng(seed)
+    return {
+        'value': random.uniform(-1, 1, shape),
+        'gradient': random.normal(size=(*shape, 2)),
+        'laplacian': random.normal(size=shape),
+    }
+
+
 DRAWN = {
+    'field of a picture': lambda seed: fields.image(field(seed, 8, 8, 3), field(0, 8, 8, 3)),
+    'field with a part given': lambda seed: fields.image(
+        field(0, 8, 8, 1), {**field(0, 8, 8, 1), 'known': np.eye(8)[..., None] * seed}
+    ),
+    'field of a sound': lambda seed: fields.sound(field(seed, 900, 1), field(0, 900, 1)),
+    'field of a distance': lambda seed: fields.distance(
+        field(seed, 8, 8, 8, 1), field(0, 8, 8, 8, 1)
+    ),
     'grid': lambda seed: grid.image_grid([image(seed)] * 5, [str(seed)] * 5),
     'grey grid': lambda seed: grid.image_grid([image(seed)[..., 0]]),
     'confusion': lambda seed: classification.confusion(np.eye(10, dtype=int) + seed, ['x'] * 10),
