@@ -123,10 +123,12 @@ class TFDS(RecordSource):
             importlib.import_module(f'{builders.__name__}.{name}')
         known = _builder_class(name)
         folders = [self._data_dir]
-        if known is not None and not getattr(known, 'needs_network', True):
+        embedded = known is not None and not getattr(known, 'needs_network', True)
+        if embedded:
             folders.append(os.fspath(cache_folder() / 'tfds'))
         for found in (_opened(self._name, folder) for folder in folders):
-            if found is not None:
+            # An earlier version of Garden may have left an earlier one there.
+            if found is not None and (not embedded or found.version == known.VERSION):
                 return found
         if len(folders) == 1:
             raise self._missing(known)

@@ -115,6 +115,16 @@ def test_who_prepares_second_uses_what_is_there(tmp_path):
     assert os.listdir(tmp_path) == ['digits'], 'nothing is left behind'
 
 
+def test_an_embedded_data_set_of_an_earlier_version_is_prepared_anew(tmp_path):
+    whole = TFDS('digits', 'mixed_test', str(tmp_path))
+    assert len(whole) == 360
+    (tmp_path / 'digits/1.1.0').rename(tmp_path / 'digits/1.0.0')
+    description = tmp_path / 'digits/1.0.0/dataset_info.json'
+    description.write_text(description.read_text().replace('1.1.0', '1.0.0'))
+    assert len(TFDS('digits', 'mixed_test', str(tmp_path))) == 360
+    assert sorted(os.listdir(tmp_path / 'digits')) == ['1.0.0', '1.1.0']
+
+
 @pytest.mark.slow
 def test_two_processes_that_prepare_at_the_same_time_both_succeed(tmp_path):
     program = (
