@@ -14,6 +14,7 @@ import tf_keras as keras
 from garden.core.errors import UserError
 from garden.core.registry import register
 from garden.layers.synchronized_norm import synchronized_norm
+from garden.ops.activation import leaky_relu
 from garden.ops.conditioning import with_labels
 
 _SLOPE = 0.2
@@ -128,9 +129,9 @@ class DCGANDiscriminator(keras.Model):
         """Returns the logits."""
         x = self.stages[0](with_labels(images, labels, self.num_classes))
         for stage, norm in zip(self.stages[1:], self.norms, strict=True):
-            x = with_labels(_leaky(x), labels, self._classes_inside)
+            x = with_labels(leaky_relu(x, _SLOPE), labels, self._classes_inside)
             x = norm(stage(x), training=training)
-        x = self.flatten(_leaky(x))
+        x = self.flatten(leaky_relu(x, _SLOPE))
         return self.logit(with_labels(x, labels, self._classes_inside))[:, 0]
 
 
@@ -142,11 +143,6 @@ def _smallest_side(name: str, image_size: int, widths: Sequence[int]) -> int:
             f'image_size of {image_size} is no multiple of {halvings}.'
         )
     return image_size // halvings
-
-
-def _leaky(x: tf.Tensor) -> tf.Tensor:
-    # Not tf.nn.leaky_relu: after a bias, TensorFlow's graph optimizer trips over it.
-    return tf.maximum(_SLOPE * x, x)
 
 
 def _normal() -> keras.initializers.Initializer:

@@ -13,7 +13,7 @@ from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.core.registry import register
 from garden.core.task import Batch, Evaluator, Scalars, Task
-from garden.evaluators.recorder import Recorder
+from garden.evaluators.shown import Shown
 from garden.ops import derivatives
 from garden.ops.derivatives import Field
 
@@ -82,7 +82,7 @@ class Siren(Task):
         self._data = data
         self._loss = loss
         self._evaluator = evaluator
-        self._recorder = Recorder()
+        self._shown = Shown()
         outputs = model(keras.Input([data.dimensions])).shape[-1]
         if outputs != data.channels:
             raise UserError(
@@ -134,7 +134,7 @@ class Siren(Task):
 
     def evaluators(self) -> Mapping[str, Evaluator]:
         """See the base class."""
-        return {'quality': self._evaluator, 'recorder': self._recorder}
+        return {'quality': self._evaluator, 'shown': self._shown}
 
     def gauges(self) -> Mapping[str, Callable[[], tf.Tensor]]:
         """See the base class."""
@@ -151,7 +151,7 @@ class Siren(Task):
     def pictures(self, step: int) -> Mapping[str, np.ndarray]:
         """Draws the fitted signal beside the true one, once the whole grid has been evaluated."""
         del step
-        fitted = self._recorder.outputs()
+        fitted = self._shown.outputs
         if len(fitted.get('value', ())) < math.prod(self._data.shape):
             return {}
         # Matplotlib costs a second to import, which a run that draws nothing need not pay.

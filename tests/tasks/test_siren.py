@@ -93,7 +93,7 @@ def test_a_picture_waits_for_the_whole_grid():
     system = task(image())
     assert not system.pictures(0)
     evaluated(system)
-    system.evaluators()['recorder'].reset_state()
+    system.evaluators()['shown'].reset_state()
     assert not system.pictures(0)
 
 
