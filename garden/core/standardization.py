@@ -23,7 +23,7 @@ class Standardization(tf.Module):
         self.scale = tf.Variable(tf.ones(shape), trainable=False, name='scale')
 
     def fit(self, batches: Iterable[np.ndarray]) -> None:
-        """Learns from examples [n, *shape], n of any size; they need not fit into memory at once."""
+        """Learns from examples [n, *shape], of any n; they need not fit into memory together."""
         from sklearn.preprocessing import StandardScaler
 
         scaler = StandardScaler()

@@ -145,9 +145,7 @@ class ConvVAE(VariationalAutoencoder):
         encoder = keras.Sequential(
             [
                 layers.Conv2D(first, 3, padding='same', activation=activation),
-                *(
-                    layers.Conv2D(n, 4, 2, padding='same', activation=activation) for n in others
-                ),
+                *(layers.Conv2D(n, 4, 2, padding='same', activation=activation) for n in others),
                 layers.Flatten(),
             ],
             name='encoder',

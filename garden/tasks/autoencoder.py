@@ -8,11 +8,11 @@ import tensorflow as tf
 import tf_keras as keras
 
 from garden.core import optim
-from garden.core.errors import UserError
 from garden.core.feed import Feed
+from garden.core.image_task import Images, ImageTask
 from garden.core.registry import register
 from garden.core.standardization import Standardization
-from garden.core.task import Batch, Evaluator, Scalars, Task
+from garden.core.task import Batch, Evaluator, Scalars
 from garden.evaluators.reconstruction import FirstExamples, PCABaseline
 from garden.losses.likelihood import Gaussian
 
@@ -20,22 +20,6 @@ from garden.losses.likelihood import Gaussian
 Corruption = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 _DRAWN = 10
-
-
-class Images(Protocol):
-    """Batches of {'image': float32 [b, h, w, c]}, as the data loaders make."""
-
-    image_size: int
-    channels: int
-    num_examples: int
-    steps_per_epoch: int
-    summary: str
-
-    def __call__(self, feed: Feed) -> tf.data.Dataset:
-        """Returns the batches of one replica."""
-
-    def denormalize(self, images: np.ndarray) -> np.ndarray:
-        """Returns images as they look, uint8."""
 
 
 class Model(Protocol):
@@ -59,7 +43,7 @@ class Model(Protocol):
 
 
 @register('tasks', 'autoencoder')
-class Autoencoder(Task):
+class Autoencoder(ImageTask):
     """Trains a network to reproduce its input, whole or corrupted.
 
     The loss of an image is half the squared error of its reconstruction, summed over pixels. All
@@ -90,36 +74,18 @@ class Autoencoder(Task):
         eval_corrupt: Corruption | None = None,
         compare_with_pca: bool = False,
     ):
-        super().__init__()
-        size, channels = train_data.image_size, train_data.channels
-        if tuple(model.image_shape) != (size, size, channels):
-            raise UserError(
-                f'The network is for images of {list(model.image_shape)}, the data are '
-                f'{[size, size, channels]}: set image_shape of the model, or image_size and '
-                'channels of the data loader.'
-            )
-        self._train_data = train_data
-        self._eval_data = eval_data
+        super().__init__(model, optimizer, train_data, eval_data)
         self._corrupt = corrupt
         self._eval_corrupt = eval_corrupt
         self._loss = Gaussian()
-        self.model = model
         self.standardization = Standardization(model.image_shape) if standardize else None
-        self.optimizer = optim.prepare(optimizer, model.trainable_variables, model)
-        self.eval_scalars = ('loss', 'mse') + (('noisy_mse', 'denoised_mse') if eval_corrupt else ())
-        kept = ('image', 'reconstruction') + (('corrupted', 'denoised') if eval_corrupt else ())
-        self._first = FirstExamples(kept, _DRAWN)
+        denoising = ('noisy_mse', 'denoised_mse') if eval_corrupt else ()
+        self.eval_scalars = ('loss', 'mse', *denoising)
+        strips = ('corrupted', 'denoised') if eval_corrupt else ()
+        self._first = FirstExamples(('image', *strips, 'reconstruction'), _DRAWN)
         self._pca = None
         if compare_with_pca:
             self._pca = PCABaseline(model.code_size, self._training_images)
-
-    def train_data(self, feed: Feed) -> tf.data.Dataset:
-        """See the base class."""
-        return self._train_data(feed)
-
-    def eval_data(self, feed: Feed) -> tf.data.Dataset:
-        """See the base class."""
-        return self._eval_data(feed)
 
     def initialize(self) -> None:
         """Learns mean and scale of the training images."""
@@ -155,14 +121,6 @@ class Autoencoder(Task):
         """See the base class."""
         pca = {} if self._pca is None else {'pca': self._pca}
         return {'first': self._first, **pca}
-
-    def gauges(self) -> Mapping[str, Callable[[], tf.Tensor]]:
-        """See the base class."""
-        return {'learning_rate': lambda: optim.learning_rate(self.optimizer)}
-
-    def facts(self) -> Mapping[str, str]:
-        """See the base class."""
-        return {'training': self._train_data.summary, 'evaluation': self._eval_data.summary}
 
     def models(self) -> Mapping[str, tuple[Any, ...]]:
         """See the base class."""
@@ -248,6 +206,6 @@ def _mse(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
 
 
 def _contrasted(filters: np.ndarray) -> np.ndarray:
-    """Returns filters [n, h, w, c] as uint8 images: grey is 0, black and white are +-its largest."""
+    """Returns filters [n, h, w, c] as uint8: grey is 0, black or white the largest of a filter."""
     largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
     return np.round(127.5 + 127.5 * filters / np.maximum(largest, 1e-12)).astype(np.uint8)

@@ -11,29 +11,16 @@ import tf_keras as keras
 from garden.core import optim
 from garden.core.average import MovingAverage
 from garden.core.errors import UserError, did_you_mean
-from garden.core.feed import Feed
+from garden.core.image_task import Images, ImageTask
 from garden.core.registry import register
-from garden.core.task import Batch, Evaluator, Scalars, Task
+from garden.core.task import Batch, Evaluator, Scalars
 from garden.evaluators.reconstruction import ActiveUnits, FirstExamples
 from garden.losses.likelihood import Bernoulli, Likelihood, kl_to_standard_normal, log_normal
+from garden.ops import latents
 
 _BINARISATIONS = ('threshold', 'sample')
 _DRAWN = 10
 _ENCODER_SEED, _PRIOR_SEED = (0, 1), (0, 2)
-
-
-class Images(Protocol):
-    """Batches of {'image': float32 [b, h, w, c]} in [0, 1], as the data loaders make."""
-
-    image_size: int
-    channels: int
-    summary: str
-
-    def __call__(self, feed: Feed) -> tf.data.Dataset:
-        """Returns the batches of one replica."""
-
-    def denormalize(self, images: np.ndarray) -> np.ndarray:
-        """Returns images as they look, uint8."""
 
 
 class Model(Protocol):
@@ -57,7 +44,7 @@ class Model(Protocol):
 
 
 @register('tasks', 'vae')
-class VAE(Task):
+class VAE(ImageTask):
     """Trains an encoder and a decoder on the evidence lower bound.
 
     The loss of an image is its reconstruction error (the negative log-likelihood given a code,
@@ -81,9 +68,11 @@ class VAE(Task):
       free_bits: nats of each latent, a mean over the replica's batch, that cost nothing.
       importance_samples: draws for each image in evaluation.
       average_decay: decay of the moving average of the weights that evaluation uses; None for none.
+      sample_quality: judges images decoded from draws of the prior, one for each image of an
+        evaluation, e.g. `evaluators.sample_quality`.
 
     Raises:
-      UserError: if binarise is unknown, or the sizes of network and data differ.
+      UserError: if binarise is unknown, or network and data are of different shapes.
     """
 
     train_scalars = ('loss', 'reconstruction', 'kl')
@@ -101,42 +90,26 @@ class VAE(Task):
         free_bits: float = 0.0,
         importance_samples: int = 100,
         average_decay: float | None = None,
+        sample_quality: Evaluator | None = None,
     ):
-        super().__init__()
+        super().__init__(model, optimizer, train_data, eval_data)
         if binarise is not None and binarise not in _BINARISATIONS:
             raise UserError(
                 f'vae.binarise is None or one of {", ".join(_BINARISATIONS)}, not {binarise!r}.'
                 f'{did_you_mean(binarise, _BINARISATIONS)}'
             )
-        size, channels = train_data.image_size, train_data.channels
-        if tuple(model.image_shape) != (size, size, channels):
-            raise UserError(
-                f'The network is for images of {list(model.image_shape)}, the data are '
-                f'{[size, size, channels]}: set image_shape of the model, or image_size and '
-                'channels of the data loader.'
-            )
-        self._train_data = train_data
-        self._eval_data = eval_data
         self._likelihood = likelihood or Bernoulli()
         self._binarise = binarise
         self._beta = beta
         self._free_bits = free_bits
         self._samples = importance_samples
-        self.model = model
-        self.optimizer = optim.prepare(optimizer, model.trainable_variables, model)
         self.average = None
         if average_decay is not None:
             self.average = MovingAverage(model.variables, average_decay, warm_up=True)
         self._first = FirstExamples(('image', 'reconstruction', 'code_mean'), _DRAWN)
-        self._active = ActiveUnits()
-
-    def train_data(self, feed: Feed) -> tf.data.Dataset:
-        """See the base class."""
-        return self._train_data(feed)
-
-    def eval_data(self, feed: Feed) -> tf.data.Dataset:
-        """See the base class."""
-        return self._eval_data(feed)
+        self._evaluators: dict[str, Evaluator] = {'first': self._first, 'active': ActiveUnits()}
+        if sample_quality is not None:
+            self._evaluators['sample_quality'] = sample_quality
 
     def train_step(self, batch: Batch, seed: tf.Tensor) -> Scalars:
         """See the base class."""
@@ -158,14 +131,14 @@ class VAE(Task):
 
     def eval_step(self, batch: Batch, seed: tf.Tensor) -> tuple[Scalars, Mapping[str, tf.Tensor]]:
         """See the base class."""
-        seeds = tf.random.split(seed, 2)
+        seeds = tf.random.split(seed, 3)
         images = self._seen(batch['image'], seeds[0])
         mean, log_variance = self.model.encode(images)
         errors, log_weights = self._draws(images, mean, log_variance, seeds[1])
         reconstruction = tf.reduce_mean(errors, axis=0)
         kl = tf.reduce_sum(kl_to_standard_normal(mean, log_variance), axis=-1)
         bound = tf.reduce_logsumexp(log_weights, axis=0) - math.log(self._samples)
-        decoded = self._likelihood.mean(self.model.decode(mean))
+        decoded = self._image_of(mean)
         scalars = {
             'negative_elbo': reconstruction + kl,
             'reconstruction': reconstruction,
@@ -173,7 +146,10 @@ class VAE(Task):
             'negative_iwae': -bound,
             'mse': tf.reduce_mean(tf.square(images - decoded), axis=[1, 2, 3]),
         }
-        return scalars, {'image': images, 'reconstruction': decoded, 'code_mean': mean}
+        outputs = {'image': images, 'reconstruction': decoded, 'code_mean': mean}
+        if 'sample_quality' in self._evaluators:
+            outputs['sample'] = self._image_of(self._prior(tf.shape(images)[0], seeds[2]))
+        return scalars, outputs
 
     def _draws(
         self, images: tf.Tensor, mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor
@@ -181,7 +157,8 @@ class VAE(Task):
         """Draws codes one after the other, to hold one image of each at a time.
 
         Returns:
-          -log p(image | code) and log p(image, code) / q(code | image), [importance_samples, batch].
+          -log p(image | code) and log p(image, code) / q(code | image), each
+          [importance_samples, batch].
         """
 
         def draw(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -200,19 +177,11 @@ class VAE(Task):
 
     def evaluators(self) -> Mapping[str, Evaluator]:
         """See the base class."""
-        return {'first': self._first, 'active': self._active}
+        return self._evaluators
 
     def averages(self) -> Sequence[MovingAverage]:
         """See the base class."""
         return () if self.average is None else (self.average,)
-
-    def gauges(self) -> Mapping[str, Callable[[], tf.Tensor]]:
-        """See the base class."""
-        return {'learning_rate': lambda: optim.learning_rate(self.optimizer)}
-
-    def facts(self) -> Mapping[str, str]:
-        """See the base class."""
-        return {'training': self._train_data.summary, 'evaluation': self._eval_data.summary}
 
     def models(self) -> Mapping[str, tuple[Any, ...]]:
         """See the base class."""
@@ -232,10 +201,12 @@ class VAE(Task):
                 {name: self._looks(self._first.kept[name]) for name in ('image', 'reconstruction')}
             ),
             'samples': mosaic(self._decoded(self._prior(100, tf.constant(_PRIOR_SEED))), 10),
-            'interpolations': mosaic(self._decoded(between(self._first.kept['code_mean'])), 11),
+            'interpolations': mosaic(
+                self._decoded(latents.between(self._first.kept['code_mean'])), 11
+            ),
         }
         if self.model.latents == 2:
-            drawn['latent_plane'] = mosaic(self._decoded(plane(20)), 20)
+            drawn['latent_plane'] = mosaic(self._decoded(latents.plane(20)), 20)
         return drawn
 
     def draw_batch(self, batch: Batch) -> Mapping[str, np.ndarray]:
@@ -261,9 +232,6 @@ class VAE(Task):
         def code_of(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return self.model.encode(_threshold(image) if self._binarise == 'threshold' else image)
 
-        def image_of(latent: tf.Tensor) -> tf.Tensor:
-            return self._likelihood.mean(self.model.decode(latent))
-
         @tf.function(input_signature=[image])
         def encode(image: tf.Tensor) -> Mapping[str, tf.Tensor]:
             mean, log_variance = code_of(image)
@@ -271,16 +239,16 @@ class VAE(Task):
 
         @tf.function(input_signature=[latent])
         def decode(latent: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            return {'image': image_of(latent)}
+            return {'image': self._image_of(latent)}
 
         @tf.function(input_signature=[image])
         def reconstruct(image: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            return {'image': image_of(code_of(image)[0])}
+            return {'image': self._image_of(code_of(image)[0])}
 
         @tf.function(input_signature=draw)
         def sample(num: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor) -> Mapping[str, Any]:
             latent = temperature * self._prior(num, seed)
-            return {'image': image_of(latent), 'latent': latent}
+            return {'image': self._image_of(latent), 'latent': latent}
 
         return {
             'encode': encode,
@@ -302,36 +270,15 @@ class VAE(Task):
     def _prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_normal([count, self.model.latents], seed)
 
+    def _image_of(self, codes: tf.Tensor) -> tf.Tensor:
+        """Returns the images that are expected for codes [n, latents]."""
+        return self._likelihood.mean(self.model.decode(codes))
+
     def _decoded(self, codes: tf.Tensor) -> np.ndarray:
-        return self._looks(self._likelihood.mean(self.model.decode(codes)))
+        return self._looks(self._image_of(codes))
 
     def _looks(self, images: tf.Tensor) -> np.ndarray:
         return self._eval_data.denormalize(np.asarray(images))
-
-
-def between(codes: np.ndarray, steps: int = 11) -> np.ndarray:
-    """Returns codes on the straight lines from each code of the first half to one of the second.
-
-    Args:
-      codes: [2 n, latents].
-      steps: codes on a line, ends included.
-
-    Returns:
-      [n * steps, latents], one line after the other.
-    """
-    half = len(codes) // 2
-    share = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
-    lines = (1 - share) * codes[:half, None] + share * codes[half : 2 * half, None]
-    return lines.reshape(-1, codes.shape[-1])
-
-
-def plane(side: int) -> np.ndarray:
-    """Returns codes of two latents, [side * side, 2], equally likely under the prior."""
-    from scipy.stats import norm
-
-    quantiles = norm.ppf((np.arange(side) + 0.5) / side).astype(np.float32)
-    down, right = np.meshgrid(-quantiles, quantiles, indexing='ij')
-    return np.stack([right.ravel(), down.ravel()], axis=-1)
 
 
 def _threshold(images: tf.Tensor) -> tf.Tensor:
