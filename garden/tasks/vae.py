@@ -20,7 +20,7 @@ from garden.ops import latents
 
 _BINARISATIONS = ('threshold', 'sample')
 _DRAWN = 10
-_ENCODER_SEED, _PRIOR_SEED = (0, 1), (0, 2)
+_BATCH_SEED, _PRIOR_SEED = (0, 1), (0, 2)
 
 
 class Model(Protocol):
@@ -72,7 +72,8 @@ class VAE(ImageTask):
         evaluation, e.g. `evaluators.sample_quality`.
 
     Raises:
-      UserError: if binarise is unknown, or network and data are of different shapes.
+      UserError: if binarise is unknown, importance_samples is not positive, or network and data
+        are of different shapes.
     """
 
     train_scalars = ('loss', 'reconstruction', 'kl')
@@ -98,6 +99,8 @@ class VAE(ImageTask):
                 f'vae.binarise is None or one of {", ".join(_BINARISATIONS)}, not {binarise!r}.'
                 f'{did_you_mean(binarise, _BINARISATIONS)}'
             )
+        if importance_samples < 1:
+            raise UserError(f'vae.importance_samples is at least 1; {importance_samples} is not.')
         self._likelihood = likelihood or Bernoulli()
         self._binarise = binarise
         self._beta = beta
@@ -213,7 +216,7 @@ class VAE(ImageTask):
         """Draws the first images of a batch."""
         from garden.figures.mosaic import mosaic
 
-        images = self._seen(batch['image'][:_DRAWN], tf.constant(_ENCODER_SEED))
+        images = self._seen(batch['image'][:_DRAWN], tf.constant(_BATCH_SEED))
         return {'batch': mosaic(self._looks(images), _DRAWN)}
 
     def signatures(self) -> Mapping[str, Callable[..., Any]]:
@@ -229,12 +232,9 @@ class VAE(ImageTask):
             tf.TensorSpec([], tf.float32, name='temperature'),
         ]
 
-        def code_of(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return self.model.encode(_threshold(image) if self._binarise == 'threshold' else image)
-
         @tf.function(input_signature=[image])
         def encode(image: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            mean, log_variance = code_of(image)
+            mean, log_variance = self._code_of(image)
             return {'mean': mean, 'log_variance': log_variance}
 
         @tf.function(input_signature=[latent])
@@ -243,7 +243,7 @@ class VAE(ImageTask):
 
         @tf.function(input_signature=[image])
         def reconstruct(image: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            return {'image': self._image_of(code_of(image)[0])}
+            return {'image': self._image_of(self._code_of(image)[0])}
 
         @tf.function(input_signature=draw)
         def sample(num: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor) -> Mapping[str, Any]:
@@ -269,6 +269,10 @@ class VAE(ImageTask):
 
     def _prior(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_normal([count, self.model.latents], seed)
+
+    def _code_of(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns mean and log variance of the codes of images as the data loader makes them."""
+        return self.model.encode(_threshold(images) if self._binarise == 'threshold' else images)
 
     def _image_of(self, codes: tf.Tensor) -> tf.Tensor:
         """Returns the images that are expected for codes [n, latents]."""

@@ -187,6 +187,13 @@ def test_samples_are_handed_to_what_judges_them():
     assert 'taste' in system.evaluators()['sample_quality'].metrics
 
 
-def test_an_unknown_binarisation_is_refused():
-    with pytest.raises(UserError, match=r"not 'treshold'. Did you mean threshold"):
-        task(binarise='treshold')
+@pytest.mark.parametrize(
+    ('setting', 'message'),
+    [
+        ({'binarise': 'treshold'}, r"not 'treshold'. Did you mean threshold"),
+        ({'importance_samples': 0}, 'importance_samples is at least 1; 0 is not'),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(setting, message):
+    with pytest.raises(UserError, match=message):
+        task(**setting)
