@@ -16,10 +16,11 @@ from garden.core.registry import register
 from garden.core.task import Batch, Evaluator, Scalars
 from garden.evaluators.reconstruction import ActiveUnits, FirstExamples
 from garden.losses.likelihood import Bernoulli, Likelihood, kl_to_standard_normal, log_normal
-from garden.ops import latents
+from garden.ops.latent import between, plane
 
 _BINARISATIONS = ('threshold', 'sample')
 _DRAWN = 10
+_WAY = 11  # Images from one code to another.
 _BATCH_SEED, _PRIOR_SEED = (0, 1), (0, 2)
 
 
@@ -199,17 +200,18 @@ class VAE(ImageTask):
         del step
         from garden.figures.mosaic import mosaic, strips
 
+        codes = self._first.kept['code_mean']
+        pairs = zip(codes[0::2], codes[1::2], strict=False)
+        ways = [between('normal', start, end, _WAY) for start, end in pairs]
         drawn = {
             'reconstructions': strips(
                 {name: self._looks(self._first.kept[name]) for name in ('image', 'reconstruction')}
             ),
             'samples': mosaic(self._decoded(self._prior(100, tf.constant(_PRIOR_SEED))), 10),
-            'interpolations': mosaic(
-                self._decoded(latents.between(self._first.kept['code_mean'])), 11
-            ),
+            'interpolations': mosaic(self._decoded(tf.concat(ways, 0)), _WAY),
         }
         if self.model.latents == 2:
-            drawn['latent_plane'] = mosaic(self._decoded(latents.plane(20)), 20)
+            drawn['latent_plane'] = mosaic(self._decoded(plane(20)), 20)
         return drawn
 
     def draw_batch(self, batch: Batch) -> Mapping[str, np.ndarray]:
