@@ -1,5 +1,7 @@
 """Random codes that generators turn into samples: drawn, numbered, and walked between."""
 
+import numpy as np
+import scipy.stats
 import tensorflow as tf
 
 DISTRIBUTIONS = ('normal', 'uniform')
@@ -52,3 +54,14 @@ def between(distribution: str, start: tf.Tensor, end: tf.Tensor, count: int) -> 
     angle = tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))
     mixed = tf.sin((1 - share) * angle) * start + tf.sin(share * angle) * end
     return mixed / tf.sin(angle)
+
+
+def plane(side: int) -> np.ndarray:
+    """Returns a grid of codes of two numbers that are equally far apart under a normal prior.
+
+    Returns:
+      float32 [side * side, 2], row by row; the first number grows to the right, the second upwards.
+    """
+    quantiles = scipy.stats.norm.ppf((np.arange(side) + 0.5) / side).astype(np.float32)
+    up, right = np.meshgrid(-quantiles, quantiles, indexing='ij')
+    return np.stack([right.ravel(), up.ravel()], axis=-1)

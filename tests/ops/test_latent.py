@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.stats
 import tensorflow as tf
 
 from garden.ops import latent
@@ -46,3 +47,9 @@ def test_labels_are_appended_to_vectors_and_as_constant_maps():
     assert (maps[0, ..., 4] == 1).all() and (maps[1, ..., 3] == 1).all() and maps.sum() == 32
     features = tf.zeros([2, 3])
     assert with_labels(features, None, None) is features
+
+
+def test_the_plane_is_even_under_the_prior():
+    shares = scipy.stats.norm.cdf(latent.plane(4).reshape(4, 4, 2))
+    np.testing.assert_allclose(shares[0, :, 0], [0.125, 0.375, 0.625, 0.875], atol=1e-6)
+    np.testing.assert_allclose(shares[:, 0, 1], [0.875, 0.625, 0.375, 0.125], atol=1e-6)
