@@ -78,35 +78,5 @@ class ActiveUnits:
         return {'active_units': float((variances > self._threshold).sum())}
 
 
-class FirstExamples:
-    """Keeps the outputs of the first examples of a pass, for pictures.
-
-    Args:
-      names: which outputs.
-      count: of how many examples.
-    """
-
-    metrics: Sequence[str] = ()
-
-    def __init__(self, names: Sequence[str], count: int):
-        self._names = names
-        self._count = count
-        self.reset_state()
-
-    def reset_state(self) -> None:
-        """Forgets them."""
-        self.kept: dict[str, np.ndarray] = {}
-
-    def update_state(self, outputs: Mapping[str, np.ndarray]) -> None:
-        """Takes the outputs named, [n, ...]."""
-        for name in self._names:
-            rows = [self.kept[name]] if name in self.kept else []
-            self.kept[name] = np.concatenate([*rows, outputs[name]])[: self._count]
-
-    def result(self) -> Mapping[str, float]:
-        """Returns no metric."""
-        return {}
-
-
 def _flat(images: np.ndarray) -> np.ndarray:
     return np.asarray(images, np.float64).reshape(len(images), -1)

@@ -13,7 +13,8 @@ from garden.core.image_task import Images, ImageTask
 from garden.core.registry import register
 from garden.core.standardization import Standardization
 from garden.core.task import Batch, Evaluator, Scalars
-from garden.evaluators.reconstruction import FirstExamples, PCABaseline
+from garden.evaluators.reconstruction import PCABaseline
+from garden.evaluators.shown import Shown
 from garden.losses.likelihood import Gaussian
 
 # (images, seed) -> the images, corrupted.
@@ -82,7 +83,7 @@ class Autoencoder(ImageTask):
         denoising = ('noisy_mse', 'denoised_mse') if eval_corrupt else ()
         self.eval_scalars = ('loss', 'mse', *denoising)
         strips = ('corrupted', 'denoised') if eval_corrupt else ()
-        self._first = FirstExamples(('image', *strips, 'reconstruction'), _DRAWN)
+        self._shown = Shown(_DRAWN, ('image', *strips, 'reconstruction'))
         self._pca = None
         if compare_with_pca:
             self._pca = PCABaseline(model.code_size, self._training_images)
@@ -120,7 +121,7 @@ class Autoencoder(ImageTask):
     def evaluators(self) -> Mapping[str, Evaluator]:
         """See the base class."""
         pca = {} if self._pca is None else {'pca': self._pca}
-        return {'first': self._first, **pca}
+        return {'shown': self._shown, **pca}
 
     def models(self) -> Mapping[str, tuple[Any, ...]]:
         """See the base class."""
@@ -131,7 +132,7 @@ class Autoencoder(ImageTask):
         del step
         from garden.figures.mosaic import mosaic, strips
 
-        rows = {name: self._as_it_looks(images) for name, images in self._first.kept.items()}
+        rows = {name: self._as_it_looks(images) for name, images in self._shown.outputs.items()}
         return {
             'reconstructions': strips(rows),
             'filters': mosaic(_contrasted(self.model.filters()[:100]), columns=10),

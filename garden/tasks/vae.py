@@ -14,7 +14,8 @@ from garden.core.errors import UserError, did_you_mean
 from garden.core.image_task import Images, ImageTask
 from garden.core.registry import register
 from garden.core.task import Batch, Evaluator, Scalars
-from garden.evaluators.reconstruction import ActiveUnits, FirstExamples
+from garden.evaluators.reconstruction import ActiveUnits
+from garden.evaluators.shown import Shown
 from garden.losses.likelihood import Bernoulli, Likelihood, kl_to_standard_normal, log_normal
 from garden.ops.latent import between, plane
 
@@ -110,8 +111,8 @@ class VAE(ImageTask):
         self.average = None
         if average_decay is not None:
             self.average = MovingAverage(model.variables, average_decay, warm_up=True)
-        self._first = FirstExamples(('image', 'reconstruction', 'code_mean'), _DRAWN)
-        self._evaluators: dict[str, Evaluator] = {'first': self._first, 'active': ActiveUnits()}
+        self._shown = Shown(_DRAWN, ('image', 'reconstruction', 'code_mean'))
+        self._evaluators: dict[str, Evaluator] = {'shown': self._shown, 'active': ActiveUnits()}
         if sample_quality is not None:
             self._evaluators['sample_quality'] = sample_quality
 
@@ -200,12 +201,12 @@ class VAE(ImageTask):
         del step
         from garden.figures.mosaic import mosaic, strips
 
-        codes = self._first.kept['code_mean']
-        pairs = zip(codes[0::2], codes[1::2], strict=False)
+        shown = self._shown.outputs
+        pairs = zip(shown['code_mean'][0::2], shown['code_mean'][1::2], strict=False)
         ways = [between('normal', start, end, _WAY) for start, end in pairs]
         drawn = {
             'reconstructions': strips(
-                {name: self._looks(self._first.kept[name]) for name in ('image', 'reconstruction')}
+                {name: self._looks(shown[name]) for name in ('image', 'reconstruction')}
             ),
             'samples': mosaic(self._decoded(self._prior(100, tf.constant(_PRIOR_SEED))), 10),
             'interpolations': mosaic(self._decoded(tf.concat(ways, 0)), _WAY),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from garden.evaluators.reconstruction import ActiveUnits, FirstExamples, PCABaseline
+from garden.evaluators.reconstruction import ActiveUnits, PCABaseline
 
 RANDOM = np.random.default_rng(0)
 
@@ -50,13 +50,3 @@ def test_a_latent_that_says_nothing_of_the_image_is_not_active():
     for part in np.array_split(means, 3):
         active.update_state({'code_mean': part})
     assert active.result() == {'active_units': 2.0}
-
-
-def test_the_first_examples_of_a_pass_are_kept():
-    first = FirstExamples(('image',), 5)
-    for _ in range(2):
-        first.reset_state()
-        for start in range(0, 12, 3):
-            first.update_state({'image': np.arange(start, start + 3), 'other': np.zeros(3)})
-    np.testing.assert_array_equal(first.kept['image'], range(5))
-    assert list(first.kept) == ['image']

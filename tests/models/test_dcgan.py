@@ -124,7 +124,7 @@ def test_guideline_5_the_discriminator_has_leaky_relu_everywhere(discriminator_o
     found = [op for op in largest if 'moments' not in op.name]
     assert len(found) == 2
     for op in found:
-        product, x = op.inputs
+        x, product = op.inputs
         slope, same = product.op.inputs
         assert tf.get_static_value(slope) == pytest.approx(0.2)
         assert same is x

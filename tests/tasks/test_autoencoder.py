@@ -106,7 +106,7 @@ def test_what_is_exported_is_the_network_between_images_as_they_come(tmp_path):
 def test_pictures_show_what_was_evaluated():
     system = task(corrupt=GaussianNoise(0.5), eval_corrupt=GaussianNoise(0.5))
     _, outputs = system.eval_step({'image': tf.constant(VALUES)}, SEED)
-    system.evaluators()['first'].update_state({k: v.numpy() for k, v in outputs.items()})
+    system.evaluators()['shown'].update_state({k: v.numpy() for k, v in outputs.items()})
     drawn = system.pictures(0) | system.draw_batch({'image': tf.constant(VALUES)})
     assert set(drawn) == {'reconstructions', 'filters', 'batch'}
     assert all(picture.dtype == np.uint8 and picture.shape[2] == 3 for picture in drawn.values())

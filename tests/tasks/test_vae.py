@@ -169,7 +169,7 @@ def test_exported_samples_are_those_of_their_seed(exported):
 def test_pictures(latents, more):
     system = task(latents=latents)
     _, outputs = system.eval_step(BATCH, SEED)
-    system.evaluators()['first'].update_state({k: v.numpy() for k, v in outputs.items()})
+    system.evaluators()['shown'].update_state({k: v.numpy() for k, v in outputs.items()})
     drawn = system.pictures(0)
     assert set(drawn) == {'reconstructions', 'samples', 'interpolations'} | more
     assert all(picture.dtype == np.uint8 for picture in drawn.values())
