@@ -27,7 +27,7 @@ test: $(installed) ## Run the fast tests, in parallel; SLOW=1 adds the slow ones
 test-slow: $(installed) ## Run only the slow tests
 	$(pytest) -m 'slow and not exhaustive' $(ARGS)
 
-test-exhaustive: $(installed) ## Run the slow tests of experiments that differ from others in numbers only
+test-exhaustive: $(installed) ## Run the slow tests of experiments whose task another one stands for
 	$(pytest) -m exhaustive $(ARGS)
 
 lint: $(installed) ## Check style, imports and types; list what has grown long

@@ -1,7 +1,7 @@
 """The experiments and models that the conformance tests run over."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -16,31 +16,7 @@ MODELS = registry.names('models')
 
 _EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
 _EXHAUSTIVE = [pytest.mark.slow, pytest.mark.exhaustive]
-_INCLUDE = re.compile(r'^include .*$', re.MULTILINE)
-_REFERENCE = re.compile(r'@(?:\w+/)*([\w.]+)')
 _SOURCE = re.compile(r'^(\S+) = @(?:\w+/)*sources\.\w+\(\)$', re.MULTILINE)
-
-
-def _exemplars() -> list[str]:
-    """The first of the experiments that include the same files and bind the same names.
-
-    Files whose names differ in a number count as the same.
-    """
-    first: dict[object, str] = {}
-    for name in NAMES:
-        text = EXPERIMENTS[name].path.read_text()
-        parts = [*_INCLUDE.findall(text), *sorted({*_REFERENCE.findall(text)})]
-        parts = tuple(re.sub(r'\d', '', part) for part in parts)  # rsb_a2.gin, rsb_a3.gin
-        first.setdefault(parts, name)
-    return sorted(first.values())
-
-
-def costly(names: Iterable[str]) -> list[object]:
-    """Returns parameters for a test that takes long with a full-sized network: it is slow.
-
-    Of those that differ in numbers only, all but the first are left to `make test-exhaustive`.
-    """
-    return _slow(names, {*_exemplars(), *OFFLINE})
 
 
 def tasks_of(name: str) -> tuple[str, ...]:
@@ -54,17 +30,20 @@ def tasks_of(name: str) -> tuple[str, ...]:
     return tuple(sorted(set(re.findall(r'@tasks\.(\w+)', text_of(EXPERIMENTS[name].path)))))
 
 
-def one_of_each_task(names: Iterable[str]) -> list[object]:
-    """Returns parameters for a slow test of which CI takes the first of those with equal tasks."""
-    first: dict[tuple[str, ...], str] = {}
+def costly(names: Iterable[str]) -> list[object]:
+    """Returns parameters for a test that takes long: it is slow.
+
+    Of the experiments of one task, one offline and one full-sized, the rest are left to `make
+    test-exhaustive`.
+    """
+    taken: set[object] = set()
+    parameters = []
     for name in names:
-        first.setdefault(tasks_of(name), name)
-    return _slow(names, first.values())
-
-
-def _slow(names: Iterable[str], in_ci: Collection[str]) -> list[object]:
-    marks = {name: [pytest.mark.slow] if name in in_ci else _EXHAUSTIVE for name in names}
-    return [pytest.param(name, marks=marks[name]) for name in marks]
+        kind = (tasks_of(name), name in OFFLINE)
+        marks = _EXHAUSTIVE if kind in taken else [pytest.mark.slow]
+        parameters.append(pytest.param(name, marks=marks))
+        taken.add(kind)
+    return parameters
 
 
 def runs_on_replicas(name: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import processes
 import pytest
 import tensorflow as tf
-from catalogue import NAMES, OFFLINE, costly, made_small, one_of_each_task, runs_on_replicas
+from catalogue import NAMES, OFFLINE, costly, made_small, runs_on_replicas
 
 LENGTH = (
     'train_steps = 4',
@@ -66,7 +66,7 @@ def test_a_run_killed_at_a_random_step_comes_to_the_same_end(name, launch, tmp_p
     kill_and_compare(name, 1, launch, tmp_path)
 
 
-@pytest.mark.parametrize('name', one_of_each_task(OFFLINE))
+@pytest.mark.parametrize('name', costly(OFFLINE))
 def test_so_does_one_on_two_replicas(name, launch, tmp_path):
     if not runs_on_replicas(name):
         pytest.skip('runs on one device by its nature')

@@ -84,7 +84,10 @@ def test_a_prepared_optimizer_makes_no_variable_in_the_first_step():
         model = keras.Sequential([keras.layers.Dense(2)])
         model.build([None, 2])
         weights = model.trainable_variables
-        optimizer = optim.prepare(registry.get('optimizers', name)(), weights, model)
+        optimizer = registry.get('optimizers', name)()
+        if not isinstance(optimizer, keras.optimizers.Optimizer):
+            continue  # One for arrays.
+        optimizer = optim.prepare(optimizer, weights, model)
         before = len(optimizer.variables)
         optimizer.apply_gradients([(tf.ones_like(w), w) for w in weights])
         assert len(optimizer.variables) == before, name
