@@ -6,6 +6,7 @@ import pytest
 from test_experiment import full
 
 from garden.core.errors import StorageError, user_error_in
+from garden.engine.checkpoints import Checkpoints
 from garden.engine.interruption import Interruption
 from garden.engine.run_folder import RunFolder
 
@@ -110,18 +111,41 @@ def test_a_folder_that_is_read_only_from_the_start(read_only, tmp_path):
     fails(RunFolder(tmp_path / 'run').create, 'cannot be made', 'Read-only')
 
 
+def vanish(folder):
+    # By another name first: what is being written would keep it from being empty.
+    shutil.rmtree(folder.rename(folder.with_name('gone')))
+
+
 @pytest.mark.parametrize('background', [True, False])
 @pytest.mark.parametrize('loops', [3, 4, 5])
-def test_a_folder_that_vanishes_is_not_made_anew(tmp_path, one_device, runner, background, loops):
+def test_a_folder_that_vanishes_is_not_made_anew(
+    tmp_path, one_device, runner, monkeypatch, background, loops
+):
     folder = tmp_path / 'run'
     phase = full(background_checkpoints=background)
+    save, savers = Checkpoints.save, []
 
-    def remove():  # By another name first: what is being written would keep it from being empty.
-        shutil.rmtree(folder.rename(tmp_path / 'gone'))
+    def noted(self, step):
+        savers.append(self)
+        save(self, step)
+
+    monkeypatch.setattr(Checkpoints, 'save', noted)
+
+    def remove():
+        savers[-1].finish()  # TensorFlow makes the folder of a write that is about to begin.
+        vanish(folder)
 
     fails(lambda: runner(one_device, phase, interruption=Then(loops, remove)))
-    if not background:  # A thread that is writing just then makes its folder: TensorFlow does.
-        assert not list(tmp_path.glob('run/**/*'))
+    assert not list(tmp_path.glob('run/**/*'))
+
+
+@pytest.mark.parametrize('loops', [3, 4, 5])
+def test_a_folder_that_vanishes_at_any_moment_ends_the_run_in_one_line(
+    tmp_path, one_device, runner, loops
+):
+    folder = tmp_path / 'run'
+    phase = full(background_checkpoints=True)
+    fails(lambda: runner(one_device, phase, interruption=Then(loops, lambda: vanish(folder))))
 
 
 def test_the_last_save_of_a_run_that_fails_in_the_background_is_told(disk, one_device, runner):
