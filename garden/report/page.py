@@ -8,6 +8,7 @@ import base64
 import contextlib
 import dataclasses
 import datetime
+import re
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
@@ -16,8 +17,6 @@ from pathlib import Path
 import garden
 from garden.core.errors import StorageError, UserError
 
-# How a cell is to be read, beyond its text: shown by a mark as well as by colour.
-TONES = ('', 'good', 'bad', 'best', 'faint')
 INDEX = 'index.html'
 _SIGN = '<meta name="generator" content="garden report">'
 
@@ -28,7 +27,8 @@ class Cell:
 
     Attributes:
       text: what it says.
-      tone: one of `TONES`.
+      tone: how it is to be read: '', 'good', 'bad', 'best' or 'faint', or two of them with a space
+        between. It is shown by a mark as well as by colour.
     """
 
     text: str
@@ -41,7 +41,7 @@ class Text:
 
     Attributes:
       text: plain text.
-      tone: one of `TONES`.
+      tone: as that of a cell.
     """
 
     text: str
@@ -201,7 +201,8 @@ def write(page: Page, folder: Path) -> Path:
     with _replacing(folder) as scratch:
         (scratch / 'pictures').mkdir()
         for picture in page.pictures:
-            (scratch / 'pictures' / f'{picture.name}.png').write_bytes(picture.png)
+            name = re.sub(r'[^\w.-]', '_', picture.name)
+            (scratch / 'pictures' / f'{name}.png').write_bytes(picture.png)
         (scratch / INDEX).write_text(render(page), encoding='utf-8')
     return folder / INDEX
 
