@@ -33,14 +33,16 @@ def page(records: Sequence[Record]) -> Page:
 
 
 def _results(records: Sequence[Record], names: Sequence[str]) -> Iterator[Part]:
-    head = ('', *(record.label for record in records))
-    yield Table(head, list(_overview(records)), 'The runs')
+    labels = [record.label for record in records]
+    yield Table(('', *labels), list(_overview(records)), 'The runs')
     for name in names:
         found = _of_name(records, name)
         rows = list(_metrics(records, found))
         if rows:
             several = f' of phase {name}' if len(names) > 1 else ''
-            yield Table((*head, 'target'), rows, f'The last evaluation{several}', numeric=True)
+            yield Table(
+                ('metric', *labels, 'target'), rows, f'The last evaluation{several}', numeric=True
+            )
     yield Text(
         'Underlined is the best value, where a target, the best metric or the name of a loss says '
         'which way is better.',

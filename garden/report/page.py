@@ -53,7 +53,7 @@ class Table:
     """A table, whose first column names its rows.
 
     Attributes:
-      head: the headings of the columns.
+      head: the headings of the columns; '' for none.
       rows: as many cells each as there are headings.
       caption: what the table shows.
       numeric: whether the columns after the first are aligned to the right.

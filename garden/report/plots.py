@@ -49,7 +49,7 @@ def _plot(runs: Sequence[tuple[str, PhaseRecord]], metric: str) -> Picture:
     logarithmic = _group(metric) == GROUPS[0] and _spans_decades(lines)
     drawn = curves.panel(lines, bounds.pop() if len(bounds) == 1 else None, logarithmic)
     gaps = sum(value is None for _, _, values in found for value in values.values())
-    caption = metric + (f' ({gaps:,} values are not finite: gaps)' if gaps else '')
+    caption = metric + (f' (not finite and left out: {gaps:,})' if gaps else '')
     name = f'plot_{runs[0][1].name}_{metric}'
     return Picture(name, png.encode(drawn), caption, _in_words(metric, found, len(runs) > 1))
 

@@ -100,7 +100,7 @@ class Record:
         if not self.launches:
             return {}
         last = self.launches[-1]
-        own = {'python': last.get('python', ''), 'platform': last.get('platform', '')}
+        own = {name: last[name] for name in ('python', 'platform') if name in last}
         return own | dict(last.get('versions') or {})
 
 

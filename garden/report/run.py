@@ -95,7 +95,7 @@ def _phase_result(phase: PhaseRecord, record: Record) -> Iterator[Part]:
     name = f'Phase {phase.name}' if len(record.phases) > 1 else 'The run'
     if phase.state in ('unfinished', 'diverged', 'running', 'not begun'):
         again = ' The same command goes on with it.' if phase.state == 'unfinished' else ''
-        yield Text(f'{name} is {_told(phase)}.{again}', state(phase).tone)
+        yield Text(f'{name} {_told(phase)}.{again}', state(phase).tone)
     evaluated, trained = (phase.last(kind)[1] for kind in ('eval', 'train'))
     if evaluated or trained:
         yield _metrics(phase)
@@ -109,10 +109,10 @@ def _phase_result(phase: PhaseRecord, record: Record) -> Iterator[Part]:
 
 def _told(phase: PhaseRecord) -> str:
     if phase.state == 'not begun':
-        return 'not begun yet'
+        return 'has not begun yet'
     if phase.state == 'diverged':
-        return f'diverged: at step {phase.step:,}, a number was not finite any more'
-    return f'{phase.state}: step {progress(phase)}'
+        return f'has diverged: at step {phase.step:,}, a number was not finite any more'
+    return f'is {phase.state}: step {progress(phase)}'
 
 
 def _metrics(phase: PhaseRecord) -> Table:
@@ -130,7 +130,7 @@ def _metrics(phase: PhaseRecord) -> Table:
     ]
     said = [f'the last evaluation, at step {evaluated:,}'] * bool(evaluation)
     said += [f'the last training steps, up to {trained:,}'] * bool(training)
-    caption = f'Metrics of {" and of ".join(said)}'
+    caption = f'Metrics of {", and of ".join(said)}'
     return Table(('metric', 'evaluation', 'training', 'target'), rows, caption, numeric=True)
 
 
