@@ -54,7 +54,7 @@ def learning_curves(
             Line(steps, values, name, _COLOURS.get(name, canvas.INK))
             for name, (steps, values) in curves.items()
         ]
-        _draw(axes, lines, (targets or {}).get(title))
+        _draw(axes, lines, (targets or {}).get(title), unnamed=1)
         axes.set_title(title, color=canvas.INK)
     return canvas.pixels(figure)
 
@@ -77,7 +77,8 @@ def panel(
     return canvas.pixels(figure)
 
 
-def _draw(axes: 'Axes', lines: Sequence[Line], target: float | None) -> None:
+def _draw(axes: 'Axes', lines: Sequence[Line], target: float | None, unnamed: int = 0) -> None:
+    """Draws lines and a bound, and a legend where it has more than `unnamed` to name."""
     for line in lines:
         axes.plot(
             line.steps,
@@ -94,5 +95,5 @@ def _draw(axes: 'Axes', lines: Sequence[Line], target: float | None) -> None:
     axes.locator_params(axis='x', nbins=5)
     axes.grid(color=canvas.FAINT, linewidth=0.6)
     axes.spines[['top', 'right']].set_visible(False)
-    if len(axes.get_legend_handles_labels()[0]) > 1:
+    if len(axes.get_legend_handles_labels()[0]) > unnamed:
         axes.legend(frameon=False)

@@ -128,9 +128,9 @@ def _metrics(phase: PhaseRecord) -> Table:
         for metric in dict.fromkeys([*bounds, *evaluation, *training])
         if metric not in RATES
     ]
-    said = [f'the last evaluation, at step {evaluated:,}'] * bool(evaluation)
-    said += [f'the last training steps, up to {trained:,}'] * bool(training)
-    caption = f'Metrics of {", and of ".join(said)}'
+    caption = f'Metrics at step {evaluated or trained:,}'
+    if evaluation and training and evaluated != trained:
+        caption += f', of training at step {trained:,}'
     return Table(('metric', 'evaluation', 'training', 'target'), rows, caption, numeric=True)
 
 
@@ -158,9 +158,8 @@ def _curves(record: Record, group: str) -> list[Part]:
         drawn = plots([(record.label, phase)], group)
         if drawn:
             found.append(Gallery(drawn, f'Phase {phase.name}' if len(record.phases) > 1 else ''))
-    if group == GROUPS[0]:
-        told = 'Green is training, orange evaluation.'
-        found.insert(0, Text(told if found else 'There are no metrics to draw yet.', 'faint'))
+    if not found and group == GROUPS[0]:
+        found.append(Text('There are no metrics to draw yet.', 'faint'))
     return found
 
 

@@ -11,7 +11,8 @@ from garden.report import events
 
 def write(folder, steps, name='samples', start=None, shade=0):
     """Writes pictures as a session that goes on from a step."""
-    writer = tf.summary.create_file_writer(str(folder), filename_suffix=f'.{shade}')
+    before = set(folder.glob('*'))
+    writer = tf.summary.create_file_writer(str(folder))
     if start is not None:
         session = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
         event = tf.compat.v1.Event(step=start, session_log=session)
@@ -21,6 +22,9 @@ def write(folder, steps, name='samples', start=None, shade=0):
         for step in steps:
             tf.summary.image(name, picture(step + shade)[np.newaxis], step=step)
     writer.close()
+    # Sessions begin at other seconds, and the names of their files with those.
+    (path,) = set(folder.glob('*')) - before
+    path.rename(folder / f'events.out.tfevents.{len(before)}')
 
 
 def of_tensorboard(folder, name):

@@ -26,7 +26,9 @@ class Reader(html.parser.HTMLParser):
         if tag == 'img':
             self.alts.append(given['alt'])
         elif tag == 'table':
-            self._rows, self._caption = [], ''
+            self._rows = []
+        elif tag == 'figcaption':
+            self._caption = ''
         elif tag == 'tr':
             self._rows.append([])
         elif tag in ('td', 'th'):
@@ -50,7 +52,7 @@ class Reader(html.parser.HTMLParser):
         if 'style' in tags or 'said' in [kind for _, kind in self._open]:
             return
         self._words.append(data)
-        if 'caption' in tags:
+        if 'figcaption' in tags:
             self._caption += data
         elif {'td', 'th'} & set(tags):
             self._rows[-1][-1] += data.strip()
