@@ -13,6 +13,7 @@ from garden.report.text import duration
 
 Phases = Sequence[tuple[str, PhaseRecord]]  # Of one name, with the labels of their runs.
 _MISSING = Cell('none', 'faint')
+_LISTED = 30  # More differences than these are folded away.
 
 
 def page(records: Sequence[Record]) -> Page:
@@ -139,7 +140,9 @@ def _differences(
     if not rows:
         return Text(f'{whose} are the same in all runs.')
     head = (what, *(record.label for record in records))
-    return Table(head, rows, f'{whose} in which the runs differ: {len(rows)} of {len(keys)}')
+    caption = f'{whose} in which the runs differ: {len(rows)} of {len(keys)}'
+    table = Table(head, rows, caption)
+    return table if len(rows) <= _LISTED else Fold(caption, parts=[table])
 
 
 def _networks(records: Sequence[Record]) -> Iterator[Part]:

@@ -211,6 +211,7 @@ def write(page: Page, folder: Path) -> Path:
 def _replacing(folder: Path) -> Iterator[Path]:
     """Yields an empty folder that takes the place of `folder` when the context ends well."""
     _require_report(folder)
+    folder = folder.resolve()  # It may be '.', or a link.
     scratch, old = (folder.with_name(f'.{folder.name}.{end}') for end in ('new', 'old'))
     try:
         for left in (scratch, old):

@@ -206,6 +206,18 @@ def test_runs_of_different_experiments(report, tmp_path):
     ]
 
 
+@pytest.mark.parametrize(('count', 'folds'), [(29, 2), (31, 3)])
+def test_many_differences_are_folded_away(report, tmp_path, count, folds):
+    for name in ('a', 'b'):
+        other = ''.join(f'x.setting_{i} = {name!r}\n' for i in range(count))
+        write_run(tmp_path / name, ROWS, config=CONFIG + other)
+    page = report('a', 'b', '--output=both')
+    assert (
+        len(page.tables[f'Settings in which the runs differ: {count} of {count + 6}']) == count + 1
+    )
+    assert (tmp_path / 'both' / 'index.html').read_text().count('<details>') == folds
+
+
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [

@@ -82,9 +82,16 @@ def test_a_folder_of_something_else_is_not_replaced(page, tmp_path):
     assert (tmp_path / 'index.html').read_text() == '<title>my own</title>'
 
 
-def test_an_empty_folder_is_taken(page, tmp_path):
+def test_an_empty_folder_is_taken_by_whatever_name(page, tmp_path, monkeypatch):
     (tmp_path / 'report').mkdir()
-    assert write(page, tmp_path / 'report').is_file()
+    monkeypatch.chdir(tmp_path / 'report')
+    write(page, Path('.'))
+    assert (tmp_path / 'report' / 'index.html').is_file()
+    monkeypatch.chdir(tmp_path)
+    Path('link').symlink_to('report')
+    for _ in range(2):
+        assert write(page, Path('link')).is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['link', 'report']
 
 
 def test_what_cannot_be_written_leaves_the_old_report(page, tmp_path, monkeypatch):
