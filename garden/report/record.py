@@ -161,11 +161,14 @@ def _state(
 ) -> str:
     if folder.ended(settings.name).exists():
         return 'stopped early' if told.get('stopped_early') else 'finished'
-    if not curves['train']:
-        return 'evaluated' if curves['eval'] else 'running' if folder.busy else 'not begun'
+    if not curves['train'] and curves['eval']:
+        return 'evaluated'
+    # A phase that begins saves its state before its first step.
+    if not curves['train'] and not folder.has_checkpoint(settings.name):
+        return 'not begun'
     if folder.busy:
         return 'running'
-    last = max(step for values in curves['train'].values() for step in values)
+    last = max((step for values in curves['train'].values() for step in values), default=0)
     diverged = any(values.get(last, 0.0) is None for values in curves['train'].values())
     return 'diverged' if diverged else 'unfinished'
 

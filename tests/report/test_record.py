@@ -42,10 +42,13 @@ def test_a_run_that_is_going_on_and_one_that_is_left(tmp_path):
 
 
 def test_a_run_that_has_just_begun(tmp_path):
-    folder = write_run(tmp_path / 'run', ended=False)
+    folder = write_run(tmp_path / 'run', ended=False, config=TWO_PHASES)
+    assert states(folder) == {'main': 'not begun', 'second': 'not begun'}
+    (folder / 'main' / 'checkpoints').mkdir()
+    (folder / 'main' / 'checkpoints' / 'ckpt-0.index').touch()
     with RunFolder(folder).locked():
-        assert states(folder) == {'main': 'running'}
-    assert states(folder) == {'main': 'not begun'}
+        assert states(folder) == {'main': 'running', 'second': 'not begun'}
+    assert states(folder) == {'main': 'unfinished', 'second': 'not begun'}
 
 
 def test_a_phase_that_is_still_to_come(tmp_path):
