@@ -125,8 +125,14 @@ def test_mistakes_are_told_in_one_line(capsys):
     )
     # The network of regnety_mini has other widths.
     save_as_timm(mini(depth=3), 'other.safetensors')
-    refused(capsys, [*init, '--init_checkpoint=other.safetensors'], '--init_checkpoint=other.safetensors: These')
-    refused(capsys, [*init, f'--init_checkpoint={CODE}'], 'nothing of it was run', 'the command convert')
+    refused(
+        capsys,
+        [*init, '--init_checkpoint=other.safetensors'],
+        '--init_checkpoint=other.safetensors: These',
+    )
+    refused(
+        capsys, [*init, f'--init_checkpoint={CODE}'], 'nothing of it was run', 'the command convert'
+    )
 
 
 def test_one_of_several_networks_of_a_task_is_started_from(tmp_path, capsys):
