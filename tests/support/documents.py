@@ -4,6 +4,7 @@ A mark is an HTML comment on its own line before a block; docs/writing.md lists 
 """
 
 import dataclasses
+import inspect
 import re
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class Block:
     @property
     def arguments(self) -> str:
         """What each launch in it is given in addition."""
-        return (self.marks.get('run with') or self.marks.get('slow') or '').strip()
+        return self.marks.get('run with') or self.marks.get('slow') or ''
 
 
 def blocks(page: Path) -> list[Block]:
@@ -108,7 +109,7 @@ def joined(listed: list[Block]) -> list[Block]:
 def _marks(comment: str, place: str) -> dict[str, str]:
     match = _MARK.fullmatch(comment.strip())
     assert match, f'{place}: this mark is not known: {comment.strip()}'
-    word, text = match['word'], (match['text'] or '').strip('\n')
+    word, text = match['word'], inspect.cleandoc(match['text'] or '')
     needs_text = word not in ('slow', 'continues')
-    assert bool(text.strip()) or not needs_text, f'{place}: the mark {word!r} says no more'
+    assert text or not needs_text, f'{place}: the mark {word!r} says no more'
     return {word: text}
