@@ -114,7 +114,13 @@ def test_the_site_is_whole_and_loads_nothing_from_elsewhere(gathered, tmp_path):
     for entry in reference.entries('models'):
         for setting in reference.settings(entry):
             assert f'models.{entry.name}.{setting.name}' in models
-    assert 'Not tested yet.' not in (tmp_path / 'html' / 'export.html').read_text()
+    foot = re.search(
+        r'<p class="tested">(.*?)</p>', (tmp_path / 'html' / 'export.html').read_text()
+    )
+    assert re.fullmatch(
+        r'(Tested on|Changed since .*, on) 20\d\d-\d\d-\d\d with Garden .*', foot[1]
+    )
+    assert 'tensorflow 2.' in foot[1]
 
 
 @pytest.mark.slow
