@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT))
 from garden.core import catalog  # noqa: E402 (the checkout's, whatever is installed)
 from garden.core.catalog import Entry  # noqa: E402
 
-# In this order, with what stands above each.
-KINDS = {
+# What stands above the names of a kind; of one that is missing here, its own name.
+_HEADINGS = {
     'garden': ('The run', 'What every experiment binds: its phases, its seed, their schedules.'),
     'tasks': ('Tasks', 'A task is one research system: its data, networks, steps and metrics.'),
     'models': ('Models', 'Networks.'),
@@ -55,6 +55,15 @@ class Setting:
     description: str
 
 
+def kinds() -> list[str]:
+    """Returns the kinds of which Garden registers something, 'garden' first."""
+    known = {e.kind for e in catalog.scan().values() if e.module.startswith('garden.')}
+    order = ['garden', *catalog.KINDS]
+    return sorted(
+        known, key=lambda kind: (order.index(kind) if kind in order else len(order), kind)
+    )
+
+
 def entries(kind: str) -> list[Entry]:
     """Returns what Garden itself registers of a kind, by name."""
     found = [e for e in catalog.scan().values() if e.kind == kind]
@@ -74,7 +83,7 @@ def settings(entry: Entry) -> list[Setting]:
 
 def page(kind: str) -> str:
     """Returns the page of a kind in MyST Markdown."""
-    title, about = KINDS[kind]
+    title, about = _HEADINGS.get(kind, (kind.capitalize(), ''))
     parts = [f'# {title}\n', f'{about}\n']
     for entry in entries(kind):
         parts += [f'## {entry.kind}.{entry.name}\n', f'{_summary(entry)}\n', f'{_source(entry)}\n']
@@ -84,7 +93,7 @@ def page(kind: str) -> str:
 
 def pages() -> dict[str, str]:
     """Returns the text of each page, by kind."""
-    return {kind: page(kind) for kind in KINDS}
+    return {kind: page(kind) for kind in kinds()}
 
 
 def _definition(entry: Entry) -> Any:
