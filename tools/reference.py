@@ -59,9 +59,7 @@ def kinds() -> list[str]:
     """Returns the kinds of which Garden registers something, 'garden' first."""
     known = {e.kind for e in catalog.scan().values() if e.module.startswith('garden.')}
     order = ['garden', *catalog.KINDS]
-    return sorted(
-        known, key=lambda kind: (order.index(kind) if kind in order else len(order), kind)
-    )
+    return [kind for kind in order if kind in known] + sorted(known - {*order})
 
 
 def entries(kind: str) -> list[Entry]:
