@@ -32,7 +32,7 @@ test-exhaustive: $(installed) ## Run the slow tests of experiments whose task an
 
 docs: $(installed) ## Make the documentation's site in site/; a link that leads nowhere is an error
 	rm -rf build/docs site
-	$(bin)/python tools/site.py build/docs
+	$(bin)/python tools/gather_docs.py build/docs
 	$(bin)/sphinx-build --quiet --fail-on-warning --keep-going -c docs build/docs site
 
 docs-tested: $(installed) ## Run all code of the documentation, and note date and versions

@@ -1,4 +1,4 @@
-"""The settings of Sphinx for what tools/site.py has gathered; `make docs` builds the site."""
+"""Settings of Sphinx for what tools/gather_docs.py has gathered; `make docs` builds the site."""
 
 import datetime
 import hashlib

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from garden.core import catalog
-from tools import reference, site
+from tools import gather_docs, reference
 
 
 def registered():
@@ -57,27 +57,27 @@ def test_links_lead_to_where_things_are_on_the_site():
         '```python\nx[0](../kept)\n```\n[f](https://x.org/y.md)\n'
     )
     shown = set()
-    assert site.linked(text, 'docs/systems/regnet.md', 'systems/regnet.md', shown) == (
+    assert gather_docs.linked(text, 'docs/systems/regnet.md', 'systems/regnet.md', shown) == (
         '[a](../index.md#licence) [b](../export.md) [c](../source/garden/core/feed.py.md) [d](#e)\n'
         '```python\nx[0](../kept)\n```\n[f](https://x.org/y.md)\n'
     )
     assert shown == {'garden/core/feed.py'}
     with pytest.raises(FileNotFoundError, match=r'docs/export\.md links to docs/exprot\.md'):
-        site.linked('[x](exprot.md)', 'docs/export.md', 'export.md', set())
+        gather_docs.linked('[x](exprot.md)', 'docs/export.md', 'export.md', set())
 
 
 @pytest.fixture(scope='module')
 def gathered(tmp_path_factory):
     folder = tmp_path_factory.mktemp('site') / 'docs'
-    site.gather(folder)
+    gather_docs.gather(folder)
     return folder
 
 
 def built(source, output):
     command = [sys.executable, '-m', 'sphinx', '--quiet', '--fail-on-warning', '--keep-going']
     return subprocess.run(
-        [*command, '-c', str(site.DOCS), str(source), str(output)],
-        cwd=site.ROOT,
+        [*command, '-c', str(gather_docs.DOCS), str(source), str(output)],
+        cwd=gather_docs.ROOT,
         capture_output=True,
         text=True,
         check=False,

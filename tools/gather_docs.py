@@ -1,4 +1,4 @@
-"""Gathers what the site is made of: `python tools/site.py FOLDER`, then sphinx-build.
+"""Gathers what the site is made of: `python tools/gather_docs.py FOLDER`, then sphinx-build.
 
 README.md becomes the front page, CONTRIBUTING.md and CHANGELOG.md become pages, the registries the
 configuration reference, and each file of the repository that a page links to a page that shows it.
