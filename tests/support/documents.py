@@ -76,6 +76,8 @@ def parse(text: str, name: str) -> list[Block]:
         if token.type == 'html_block' and token.content.lstrip().startswith('<!--'):
             marks |= _marks(token.content, place)
             marks.pop('given', None)
+        elif token.type == 'fence' and token.info.startswith('{'):
+            continue  # A directive of the site's generator.
         elif token.type == 'fence':
             assert token.info in LANGUAGES, f'{place}: a block is of {", ".join(LANGUAGES)}'
             found.append(Block(place, token.info, token.content, marks))
