@@ -27,21 +27,24 @@ def versions() -> dict[str, str]:
     return {'Garden': garden.__version__, 'Python': platform.python_version(), **found}
 
 
+def hashes() -> dict[str, str]:
+    """Returns the SHA-256 of each page, by its path in the repository."""
+    pages = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').rglob('*.md'))]
+    return {
+        page.relative_to(ROOT).as_posix(): hashlib.sha256(page.read_bytes()).hexdigest()
+        for page in pages
+    }
+
+
 def main() -> int:
     """Tests the pages and, if all is well, writes down that it is."""
+    tested = hashes()  # Before the tests: what changes while they run is not what they test.
     command = [sys.executable, '-m', 'pytest', '-q', '-m', 'slow or not slow', 'tests/test_docs.py']
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     if status:
         return status
-    listed = ('README.md', 'CONTRIBUTING.md', *sorted((ROOT / 'docs').rglob('*.md')))
-    pages = {
-        (ROOT / page).relative_to(ROOT).as_posix(): {
-            'date': datetime.date.today().isoformat(),
-            'sha256': hashlib.sha256((ROOT / page).read_bytes()).hexdigest(),
-            'versions': versions(),
-        }
-        for page in listed
-    }
+    now = {'date': datetime.date.today().isoformat(), 'versions': versions()}
+    pages = {page: {'sha256': sha256, **now} for page, sha256 in tested.items()}
     RECORD.write_text(json.dumps({'pages': pages}, indent=2) + '\n')
     return 0
 
