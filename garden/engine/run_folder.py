@@ -31,13 +31,15 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etils import epath
 
 import garden
-from garden.core.bad_examples import BadExample
 from garden.core.errors import StorageError, UserError
+
+if TYPE_CHECKING:
+    from garden.core.bad_examples import BadExample
 
 
 class RunFolder:
@@ -218,7 +220,7 @@ class RunFolder:
         if self.write:
             _append(self.metrics, json.dumps(row) + '\n')
 
-    def add_bad_examples(self, phase: str, worker: int, bad: Sequence[BadExample]) -> None:
+    def add_bad_examples(self, phase: str, worker: int, bad: Sequence['BadExample']) -> None:
         """Adds the bad examples that this process met; every process has a file of its own."""
         kind = 'worker' if self.trains else 'evaluation'
         rows = [{'phase': phase, **dataclasses.asdict(one)} for one in bad]
@@ -226,8 +228,11 @@ class RunFolder:
         text = ''.join(f'\n{json.dumps(row)}' for row in rows)
         _append(self.path / f'bad_examples-{kind}-{worker}.jsonl', text)
 
-    def bad_examples(self, phase: str) -> list[BadExample]:
+    def bad_examples(self, phase: str) -> list['BadExample']:
         """Returns the bad examples that any process met in a phase."""
+        # It imports TensorFlow, which those who only read what a run has left can do without.
+        from garden.core.bad_examples import BadExample
+
         found = []
         for path in sorted(self.path.glob('bad_examples-*.jsonl')):
             for row in _rows(path):
