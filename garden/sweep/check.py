@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from garden.core.errors import UserError, did_you_mean
 from garden.engine import config as config_lib
+from garden.engine import experiments
 from garden.sweep.plan import Plan
 from garden.sweep.space import Point, examples
 
@@ -16,7 +17,7 @@ def bindings(plan: Plan, point: Point, number: int) -> list[str]:
 
 
 def check(plan: Plan) -> None:
-    """Reads the experiment with points that have every value of each list and the end of each range.
+    """Reads the experiment with points that have each value of a list and the ends of a range.
 
     Raises:
       UserError: for a setting that the experiment has not, or a value that does not fit it.
@@ -58,8 +59,6 @@ def best_experiment(plan: Plan, point: Point, number: int, comments: Mapping[str
       number: the trial's number.
       comments: fields of its header.
     """
-    from garden.engine import experiments
-
     path = experiments.find(plan.experiment)
     roots = [root for root in experiments.roots() if path.is_relative_to(root)]
     include = path.relative_to(roots[0]) if roots else path

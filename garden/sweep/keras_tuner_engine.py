@@ -101,8 +101,11 @@ class KerasTuner:
         oracle._set_project_dir(str(self._study.folder), _FOLDER)
         if (self._study.folder / _FOLDER / 'oracle.json').exists():
             oracle.reload()
-            # It takes running trials for lost ones, to be handed out again.
-            oracle.ongoing_trials = {key: oracle.trials[key] for key in oracle._retry_queue}
+            oracle.trials = dict(sorted(oracle.trials.items()))  # Not in the order of the files.
+            # It takes running trials for lost ones, to be handed out again, and one that was told
+            # for a running one: it saves its state before it forgets it.
+            left = [oracle.trials[key] for key in oracle._retry_queue]
+            oracle.ongoing_trials = {t.trial_id: t for t in left if t.status == 'RUNNING'}
             oracle._retry_queue = []
         return oracle
 

@@ -31,7 +31,6 @@ class Optuna:
         """See the protocol."""
         optuna = library('optuna', 'optuna')
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        warnings.filterwarnings('ignore', module='optuna')
         self._optuna = optuna
         self._space = study.space
         self._seed = study.seed
@@ -52,8 +51,10 @@ class Optuna:
     def ask(self) -> Proposal | None:
         """See the protocol."""
         count = len(self._study.get_trials(deepcopy=False))
-        self._study.sampler = self._sampler.make(self._space, self._seed, count)
-        trial = self._study.ask(self._distributions)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', self._optuna.exceptions.ExperimentalWarning)
+            self._study.sampler = self._sampler.make(self._space, self._seed, count)
+            trial = self._study.ask(self._distributions)
         return Proposal(
             str(trial.number),
             {key: _written(self._space[key], value) for key, value in trial.params.items()},

@@ -115,7 +115,7 @@ def read(path: str, overrides: Sequence[str] = ()) -> Plan:
         space = parse(sweep.space, where)
     except UserError as error:
         raise UserError(f'{config_lib.explain(error)}{config.places(str(error), error)}') from error
-    found = experiments.find(sweep.experiment)
+    found = _experiment(sweep.experiment, config.provenance['garden.sweep.experiment'])
     return Plan(
         name=config.name,
         sweep=sweep,
@@ -125,6 +125,13 @@ def read(path: str, overrides: Sequence[str] = ()) -> Plan:
         text=config.text,
         where=where,
     )
+
+
+def _experiment(name: str, where: str) -> Path:
+    try:
+        return experiments.find(name)
+    except UserError as error:
+        raise UserError(f'{where}: {error}') from error
 
 
 def _refuse_references(path: str, overrides: Sequence[str]) -> None:

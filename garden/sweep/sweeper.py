@@ -1,4 +1,4 @@
-"""Runs the trials of a sweep, each in a process of its own, until there are as many as asked for."""
+"""Runs the trials of a sweep, each in a process of its own, up to the number asked for."""
 
 import dataclasses
 import signal
@@ -128,7 +128,7 @@ class Sweeper:
         return True
 
     def _next(self, slot: int) -> TrialProcess | None:
-        """Continues a trial that nobody runs any more, or else begins one; None if there is none."""
+        """Continues a trial that nobody runs any more, or else begins one; None without either."""
         with self._folder.locked():
             trials = self._folder.trials()
             for trial in trials:

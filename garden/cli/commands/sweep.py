@@ -39,8 +39,8 @@ def main(argv: Sequence[str]) -> int:
     folder = SweepFolder(Path(args.sweep_dir or Path('runs') / planned.name).expanduser())
     if '://' in (args.sweep_dir or ''):
         raise UserError(
-            f'--sweep_dir={args.sweep_dir}: a sweep needs a folder that can be locked: a local one, '
-            'or one of a file system that all machines share.'
+            f'--sweep_dir={args.sweep_dir}: a sweep needs a folder that can be locked: a local '
+            'one, or one of a file system that all machines share.'
         )
     _open_folder(folder, planned)
     limit = _open_engine(folder, planned, args.storage)
