@@ -154,3 +154,39 @@ def changes(stored: Path, plan: Plan) -> list[str]:
         for change in config_lib.difference(stored.read_text(), plan.text)
         if not change.startswith(tuple(f'{key}:' for key in FREE))
     ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """What the stored configuration of a sweep says, read without its engine.
+
+    Attributes:
+      experiment: see `Sweep`, as the others.
+      space: the space, parsed.
+      metric: the metric.
+      goal: 'max' or 'min'.
+      phase: the phase, None for the last.
+    """
+
+    experiment: str
+    space: Space
+    metric: str
+    goal: str
+    phase: str | None
+
+
+def stored(path: Path) -> Stored:
+    """Reads the configuration that a sweep has stored."""
+    bindings = {b.key: b for b in config_reader.parse(path.read_text(), str(path))}
+
+    def get(name: str, default: Any = None) -> Any:
+        binding = bindings.get(f'{ROOT}.{name}')
+        return config_check.expand(binding.value, bindings) if binding else default
+
+    return Stored(
+        experiment=get('experiment'),
+        space=parse(get('space'), str(path)),
+        metric=get('metric'),
+        goal=get('goal', 'max'),
+        phase=get('phase'),
+    )
