@@ -15,6 +15,7 @@ class Study:
     """What an engine is to search.
 
     Attributes:
+      name: its name, which no other has.
       folder: the sweep's folder; what the engine has to remember goes there.
       space: the settings and their values.
       metric: the name of what is to be maximised or minimised.
@@ -23,6 +24,7 @@ class Study:
       storage: the address of a data base to remember it in, None for the folder.
     """
 
+    name: str
     folder: Path
     space: Space
     metric: str

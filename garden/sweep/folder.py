@@ -1,6 +1,7 @@
 """The folder of a sweep, which all processes and machines that work on it share.
 
 sweep.gin           the resolved configuration of the sweep
+study.txt           the name of the study, which no other sweep has
 study.journal       what Optuna remembers
 trials/0007/        a trial: an ordinary run folder, and beside it
   trial.json        its point, its command, what it came to
@@ -17,6 +18,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -95,6 +97,13 @@ class SweepFolder:
                     'sweep needs: give another --sweep_dir.'
                 ) from error
             yield
+
+    def study(self) -> str:
+        """Returns the name of the study, for data bases that hold many; call it when locked."""
+        path = self.path / 'study.txt'
+        if not path.exists():
+            self.write_text(path.name, f'{self.path.resolve().name}-{uuid.uuid4().hex[:8]}\n')
+        return path.read_text().strip()
 
     def trials(self) -> list[Trial]:
         """Returns all trials in the order of their numbers."""

@@ -39,10 +39,16 @@ class Optuna:
         self._study = optuna.create_study(
             storage=self._storage,
             pruner=self._pruner or optuna.pruners.NopPruner(),
-            study_name=study.folder.resolve().name,
+            study_name=study.name,
             direction='maximize' if study.goal == 'max' else 'minimize',
             load_if_exists=True,
         )
+        count = len(self._study.get_trials(deepcopy=False))
+        if any(int(key) >= count for key in known):
+            raise UserError(
+                f'The study of {study.folder} lies elsewhere: give the --storage that it was begun '
+                'with.'
+            )
         for trial in self._study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
             if str(trial.number) not in known:
                 self.tell(str(trial.number), 'failed', None)

@@ -85,6 +85,7 @@ class Plan:
       experiment: what the trials are told with `--experiment`.
       text: the resolved configuration of the sweep.
       where: where the space is stated, as file:line.
+      unused: bindings of the file that nothing reads.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Plan:
     experiment: str
     text: str
     where: str
+    unused: Sequence[str]
 
 
 def read(path: str, overrides: Sequence[str] = ()) -> Plan:
@@ -124,6 +126,7 @@ def read(path: str, overrides: Sequence[str] = ()) -> Plan:
         experiment=sweep.experiment if '.gin' not in sweep.experiment else str(found),
         text=config.text,
         where=where,
+        unused=config.unused(),
     )
 
 

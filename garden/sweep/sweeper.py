@@ -141,7 +141,7 @@ class Sweeper:
             proposal = self._engine.ask()
             if proposal is None:
                 return None
-            number = len(trials)
+            number = trials[-1].number + 1 if trials else 0
             command = tuple(self._command(number, proposal.point))
             trial = Trial(number, proposal.key, proposal.point, command)
             self._folder.write(trial)

@@ -13,7 +13,7 @@ from garden.sweep.folder import SweepFolder
 
 STAND_IN = Path(__file__).with_name('stand_in.py')
 SWEEP = """\
-include 'base/sweep.gin'
+sweep.engine = @engines.optuna()
 sweep.experiment = 'regnety_mini'
 sweep.metric = 'top1'
 sweep.trials = 4

@@ -5,11 +5,12 @@ import pytest
 from garden.cli.launch import main
 
 SWEEP = """\
-include 'base/sweep.gin'
+sweep.engine = @engines.optuna()
 sweep.experiment = 'regnety_mini'
 sweep.metric = 'top1'
 sweep.trials = 1
 sweep.space = {KEY: VALUES}
+engines.optuna.sampler = @samplers.tpe()
 """
 
 
@@ -43,7 +44,7 @@ def test_a_mistake_in_the_space_has_its_line(tmp_path, monkeypatch, capfd, key, 
         ('regnety_mini', 'regnety_min', "a.gin:2: There is no experiment 'regnety_min'"),
         ('sweep.metric', 'sweep.metrc', "a.gin:3: garden.sweep has no parameter 'metrc'"),
         ("sweep.metric = 'top1'", '', 'garden.sweep.metric'),
-        ("include 'base/sweep.gin'", '', 'garden.sweep.engine'),
+        ('sweep.engine = @engines.optuna()', '', 'garden.sweep.engine'),
         ('trials = 1', 'trials = 0', 'sweep.trials is at least 1; 0 is not.'),
         ('trials = 1', 'settings = {KEY: 1}', 'is in sweep.space and in sweep.settings'),
     ],

@@ -31,7 +31,7 @@ MAKERS = {
 
 
 def opened(engine, folder, space=SPACE, known=(), goal='max'):
-    engine.size = engine.open(Study(folder, space, 'score', goal, seed=3), known)
+    engine.size = engine.open(Study('x', folder, space, 'score', goal, seed=3), known)
     return engine
 
 
@@ -106,7 +106,7 @@ def test_every_state_is_known_to_the_study(tmp_path):
         engine.tell(key, state, 1.0 if state == 'complete' else None)
     journal = optuna.storages.journal.JournalFileBackend(str(tmp_path / 'study.journal'))
     storage = optuna.storages.JournalStorage(journal)
-    study = optuna.load_study(study_name=tmp_path.name, storage=storage)
+    study = optuna.load_study(study_name='x', storage=storage)
     told = [(trial.state.name, trial.value) for trial in study.trials]
     assert told == [('COMPLETE', 1.0), ('PRUNED', 0.5), ('PRUNED', None), ('FAIL', None)]
     assert engine.ask() is not None
@@ -157,7 +157,7 @@ def test_hyperband_and_median_take_the_goal_into_account(tmp_path):
 def test_a_study_lies_where_it_is_asked_to(tmp_path, kind):
     address = f'sqlite:///{tmp_path / "study.db"}' if kind == 'sqlite' else None
     engine = optuna_engine()
-    engine.open(Study(tmp_path, SPACE, 'score', 'max', 0, address), ())
+    engine.open(Study('x', tmp_path, SPACE, 'score', 'max', 0, address), ())
     engine.tell(engine.ask().key, 'complete', math.pi)
     assert (tmp_path / 'study.db').exists() == (kind == 'sqlite')
     assert (tmp_path / 'study.journal').exists() == (kind == 'journal')

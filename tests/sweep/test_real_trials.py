@@ -12,7 +12,7 @@ from garden.sweep.folder import SweepFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEEP = """\
-include 'base/sweep.gin'
+sweep.engine = @engines.optuna()
 sweep.experiment = 'regnety_mini'
 sweep.metric = 'top1'
 sweep.settings = {

@@ -128,6 +128,9 @@ def test_what_nothing_reads_is_told(sweeps):
     sweeps.add(f"sweep.space = {{'{RATE}': [0.1], '{key}': [0.1]}}")
     done = sweeps.run('--gin=sweep.trials = 1')
     assert f'warning: trial 0: nothing reads {key}' in done.stdout
+    assert 'unused' not in done.stdout
+    done = sweeps.run('--gin=sweep.trials = 1', '--gin=pruners.median.warmup_steps = 10')
+    assert 'pruners.median.warmup_steps: nothing reads this setting.' in done.stdout
 
 
 def test_trials_get_flags_threads_gpus_and_seeds(sweeps, monkeypatch):
@@ -147,6 +150,27 @@ def test_another_sweep_in_the_folder_is_refused_and_more_trials_are_not(sweeps):
     assert sweeps.run('--gin=sweep.trials = 2').returncode == 0
     assert len(sweeps.folder.trials()) == 2
     told_once(sweeps.run("--gin=sweep.metric = 'loss'"), 'another sweep', 'sweep.metric')
+
+
+def test_a_data_base_holds_the_studies_of_many_sweeps(sweeps, tmp_path):
+    address = f'--storage=sqlite:///{tmp_path / "all.db"}'
+    for name in ('runs/search', 'other/search'):
+        done = sweeps.run(address, f'--sweep_dir={name}', '--gin=sweep.trials = 2')
+        assert done.returncode == 0, done.stderr
+        assert len(list((tmp_path / name / 'trials').iterdir())) == 2
+    told_once(sweeps.run('--gin=sweep.trials = 3'), 'give the --storage that it was begun with')
+    assert sweeps.run(address, '--gin=sweep.trials = 3').returncode == 0
+    assert states(sweeps) == ['complete'] * 3
+
+
+def test_keras_tuner_is_an_engine_as_well(sweeps):
+    sweeps.add('sweep.engine = @engines.keras_tuner()')
+    sweeps.add('engines.keras_tuner.oracle = @oracles.random()')
+    assert sweeps.run('--gin=sweep.trials = 2', '--jobs=2').returncode == 0
+    assert sweeps.run('--gin=sweep.trials = 3').returncode == 0
+    assert states(sweeps) == ['complete'] * 3
+    assert len(set(points(sweeps))) == 3
+    told_once(sweeps.run('--storage=sqlite:///x.db'), '--storage is for Optuna')
 
 
 def test_an_interrupted_sweep_goes_on_where_it_was(sweeps):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from garden.cli.arguments import Parser
-from garden.core.errors import UserError
+from garden.core.errors import StorageError, UserError
 from garden.engine.interruption import EXIT_STATUS, Interruption
 from garden.sweep import check, plan
 from garden.sweep.engine import Study
@@ -42,9 +42,15 @@ def main(argv: Sequence[str]) -> int:
             f'--sweep_dir={args.sweep_dir}: a sweep needs a folder that can be locked: a local '
             'one, or one of a file system that all machines share.'
         )
-    _open_folder(folder, planned)
-    limit = _open_engine(folder, planned, args.storage)
-    return _search(folder, planned, limit, slots, flags)
+    try:
+        _open_folder(folder, planned)
+        limit = _open_engine(folder, planned, args.storage)
+        return _search(folder, planned, limit, slots, flags)
+    except OSError as error:
+        raise StorageError(
+            f'{error.filename or folder.path}: {error.strerror}. Mend that, then run the same '
+            'command again.'
+        ) from error
 
 
 def _parser() -> Parser:
@@ -114,8 +120,16 @@ def _open_folder(folder: SweepFolder, planned: Plan) -> None:
 
 def _open_engine(folder: SweepFolder, planned: Plan, storage: str | None) -> int:
     sweep = planned.sweep
-    study = Study(folder.path, planned.space, sweep.metric, sweep.goal, sweep.seed, storage)
     with folder.locked():
+        study = Study(
+            folder.study(),
+            folder.path,
+            planned.space,
+            sweep.metric,
+            sweep.goal,
+            sweep.seed,
+            storage,
+        )
         size = sweep.engine.open(study, {trial.key for trial in folder.trials()})
     limits = [count for count in (size, sweep.trials) if count is not None]
     if not limits:
