@@ -4,7 +4,7 @@ import dataclasses
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from garden.core.errors import UserError, did_you_mean
 from garden.engine.interruption import EXIT_STATUS, Interruption
@@ -131,24 +131,37 @@ class Sweeper:
         """Continues a trial that nobody runs any more, or else begins one; None without either."""
         with self._folder.locked():
             trials = self._folder.trials()
-            for trial in trials:
-                claim = self._folder.claim(trial.number) if trial.state == RUNNING else None
-                if claim is not None:
-                    self._watcher.started(trial, again=True)
-                    return TrialProcess(self._folder, trial, claim, slot, self._slots[slot])
-            if len(trials) >= self._limit:
+            trial, claim = self._left(trials) or self._new(trials) or (None, None)
+            if trial is None or claim is None:
                 return None
-            proposal = self._engine.ask()
-            if proposal is None:
-                return None
-            number = trials[-1].number + 1 if trials else 0
-            command = tuple(self._command(number, proposal.point))
-            trial = Trial(number, proposal.key, proposal.point, command)
-            self._folder.write(trial)
-            claim = self._folder.claim(number)
-            assert claim is not None, 'who asks for trials has the lock'
-            self._watcher.started(trial, again=False)
             return TrialProcess(self._folder, trial, claim, slot, self._slots[slot])
+
+    def _left(self, trials: Sequence[Trial]) -> tuple[Trial, IO[str]] | None:
+        """Claims a trial whose process and whose sweep have both ended before it had."""
+        for trial in trials:
+            claim = self._folder.claim(trial.number) if trial.state == RUNNING else None
+            if claim is not None:
+                # Paths may be others here than where it was begun.
+                command = tuple(self._command(trial.number, trial.point))
+                trial = dataclasses.replace(trial, command=command)
+                self._folder.write(trial)
+                self._watcher.started(trial, again=True)
+                return trial, claim
+        return None
+
+    def _new(self, trials: Sequence[Trial]) -> tuple[Trial, IO[str]] | None:
+        """Asks for a point, and claims a trial for it."""
+        proposal = self._engine.ask() if len(trials) < self._limit else None
+        if proposal is None:
+            return None
+        number = trials[-1].number + 1 if trials else 0
+        command = tuple(self._command(number, proposal.point))
+        trial = Trial(number, proposal.key, proposal.point, command)
+        self._folder.write(trial)
+        claim = self._folder.claim(number)
+        assert claim is not None, 'who asks for trials has the lock'
+        self._watcher.started(trial, again=False)
+        return trial, claim
 
     def _look(self) -> bool:
         """Listens to all trials; returns whether one has ended."""

@@ -129,7 +129,8 @@ def test_what_nothing_reads_is_told(sweeps):
     done = sweeps.run('--gin=sweep.trials = 1')
     assert f'warning: trial 0: nothing reads {key}' in done.stdout
     assert 'unused' not in done.stdout
-    done = sweeps.run('--gin=sweep.trials = 1', '--gin=pruners.median.warmup_steps = 10')
+    idle = '--gin=pruners.median.warmup_steps = 10'
+    done = sweeps.run('--gin=sweep.trials = 1', idle, '--sweep_dir=other')
     assert 'pruners.median.warmup_steps: nothing reads this setting.' in done.stdout
 
 
