@@ -7,6 +7,7 @@ from typing import Any
 
 from garden.core.errors import UserError
 from garden.core.registry import register
+from garden.sweep import journal
 from garden.sweep.engine import Proposal, Study, library
 from garden.sweep.samplers import Sampler
 from garden.sweep.space import Choice, Dimension, Space, number
@@ -118,14 +119,12 @@ def _written(dimension: Dimension, value: Any) -> str:
 
 def _storage(study: Study) -> Any:
     storages = library('optuna', 'optuna').storages
-    journal = storages.journal
     address = study.storage
     if address is None:
-        path = str(study.folder / 'study.journal')
-        return storages.JournalStorage(journal.JournalFileBackend(path))
+        return journal.storage(study.folder / 'study.journal')
     try:
         if address.startswith(('redis://', 'rediss://')):
-            return storages.JournalStorage(journal.JournalRedisBackend(address))
+            return storages.JournalStorage(storages.journal.JournalRedisBackend(address))
         if address.startswith('grpc://'):
             host, _, port = address.removeprefix('grpc://').rpartition(':')
             return storages.GrpcStorageProxy(host=host, port=int(port))

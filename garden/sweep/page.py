@@ -108,7 +108,7 @@ def _search(
         (
             'curves',
             search.curves(_curves(folder, stored, trials), number, metric),
-            'Its evaluations',
+            'The evaluations of all trials',
         ),
     )
     wide = search.slices(dots, log, metric)

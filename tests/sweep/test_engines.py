@@ -1,6 +1,8 @@
 """What each engine proposes, ends early and remembers."""
 
-import math
+import subprocess
+import sys
+from pathlib import Path
 
 import optuna
 import pytest
@@ -9,6 +11,7 @@ from garden.core.registry import get
 from garden.sweep.engine import Study
 from garden.sweep.space import parse
 
+ROOT = Path(__file__).resolve().parents[2]
 SPACE = parse({'a.x': ('uniform', -5.0, 5.0), 'a.kind': ['good', 'bad'], 'a.n': ('int', 1, 4)}, '')
 KEYS = ('a.x', 'a.kind', 'a.n')
 
@@ -153,11 +156,22 @@ def test_hyperband_and_median_take_the_goal_into_account(tmp_path):
         assert any(ended)
 
 
-@pytest.mark.parametrize('kind', ['sqlite', 'journal'])
-def test_a_study_lies_where_it_is_asked_to(tmp_path, kind):
-    address = f'sqlite:///{tmp_path / "study.db"}' if kind == 'sqlite' else None
-    engine = optuna_engine()
-    engine.open(Study('x', tmp_path, SPACE, 'score', 'max', 0, address), ())
-    engine.tell(engine.ask().key, 'complete', math.pi)
-    assert (tmp_path / 'study.db').exists() == (kind == 'sqlite')
-    assert (tmp_path / 'study.journal').exists() == (kind == 'journal')
+def test_a_process_that_was_killed_leaves_a_journal_that_can_be_used(tmp_path):
+    engine = opened(optuna_engine(), tmp_path)
+    kept = engine.ask()
+    script = f"""
+import os
+from pathlib import Path
+from garden.sweep.journal import storage
+path = Path({str(tmp_path)!r}) / 'study.journal'
+storage(path)._backend._lock.acquire()
+with open(path, 'a') as file:
+    file.write('{{"op_code": 4, "wor')
+    file.flush()
+    os._exit(9)
+"""
+    command = [sys.executable, '-c', script]
+    assert subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode == 9
+    again = opened(optuna_engine(), tmp_path, known=[kept.key])
+    again.tell(kept.key, 'complete', 1.0)
+    assert opened(optuna_engine(), tmp_path, known=[kept.key]).ask().key != kept.key

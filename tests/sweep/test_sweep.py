@@ -190,13 +190,13 @@ def test_an_interrupted_sweep_goes_on_where_it_was(sweeps):
 
 
 def test_the_same_points_come_with_and_without_an_interruption(sweeps):
-    assert sweeps.run().returncode == 0
+    assert sweeps.run('--gin=sweep.trials = 3').returncode == 0
     whole = points(sweeps)
-    for stop in (1, 2, 4):
+    for stop in (1, 3):
         assert sweeps.run(f'--gin=sweep.trials = {stop}', '--sweep_dir=parts').returncode == 0
     sweeps.folder = type(sweeps.folder)(sweeps.folder.path.parents[1] / 'parts')
     assert points(sweeps) == whole
-    assert len(set(whole)) == 4
+    assert len(set(whole)) == 3
 
 
 def test_two_processes_share_a_study(sweeps):
