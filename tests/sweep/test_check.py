@@ -1,5 +1,7 @@
 """Mistakes in the file of a sweep are told before the first trial, with their place."""
 
+from pathlib import Path
+
 import pytest
 
 from garden.cli.launch import main
@@ -71,3 +73,11 @@ def test_references_macros_and_scopes_are_settings_like_others(tmp_path, monkeyp
     text = SWEEP.replace('{KEY: VALUES}', space)
     (tmp_path / 'a.gin').write_text(text)
     check.check(plan.read('a.gin'))
+
+
+def test_the_example_is_right():
+    from garden.sweep import check, plan
+
+    example = plan.read(str(Path(__file__).parents[2] / 'examples' / 'regnety_sweep.gin'))
+    check.check(example)
+    assert not example.unused
