@@ -38,6 +38,7 @@ MAY_IMPORT = {
     'engine': {'engine', 'core', 'figures'},
     'export': {'export', 'engine', 'core', 'layers'},
     'report': {'report', 'engine', 'core', 'figures'},
+    'model_garden': {'model_garden', 'core'},
     'convert': {'convert', 'core'},
     'prepare': {'prepare', 'core'},
     'cli': {'cli', 'convert', 'export', 'prepare', 'report', 'engine', 'core', 'figures'},
@@ -76,9 +77,13 @@ def test_a_folder_imports_only_what_lies_below_it():
 
 @pytest.mark.parametrize(
     ('package', 'allowed'),
-    [('gin', ('core/registry.py', 'engine/')), ('orbit', ('engine/',))],
+    [
+        ('gin', ('core/registry.py', 'engine/')),
+        ('orbit', ('engine/',)),
+        ('official', ('model_garden/',)),
+    ],
 )
-def test_gin_and_orbit_stay_where_they_are_wrapped(package, allowed):
+def test_gin_orbit_and_the_model_garden_stay_where_they_are_wrapped(package, allowed):
     users = {
         path.relative_to(GARDEN).as_posix()
         for path in MODULES
