@@ -22,7 +22,7 @@ SETUP.read(ROOT / 'setup.cfg')
 # Which folders of garden/ each of them may import. A folder's modules may import one another, but
 # not tasks: what two of them share belongs to a layer below.
 MAY_IMPORT = {
-    'garden': {'core'},
+    'garden': {'core', 'interface'},
     'core': {'core'},
     'ops': {'ops'},
     'layers': {'layers', 'ops'},
@@ -41,6 +41,7 @@ MAY_IMPORT = {
     'model_garden': {'model_garden', 'core'},
     'convert': {'convert', 'core'},
     'prepare': {'prepare', 'core'},
+    'interface': {'interface', 'cli', 'engine', 'core'},
     'cli': {'cli', 'convert', 'export', 'prepare', 'report', 'engine', 'core', 'figures'},
 }
 

@@ -14,10 +14,14 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from garden.cli import commands
 from garden.cli.arguments import Parser
 from garden.core.errors import StorageError, UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from garden.engine.config import Config
 
 STATUS_DONE = 0
 STATUS_MISTAKE = 2
@@ -39,15 +43,16 @@ _MODES = (*_TRAINING_MODES, 'eval', 'continuous_eval', 'export')
 _STRATEGIES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu', 'parameter_server')
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
+def parser() -> argparse.ArgumentParser:
+    """Returns the parser of a launch's flags."""
+    flags = Parser(
         prog=os.path.basename(sys.argv[0]),
         description='Trains and evaluates an experiment.',
         epilog=_EPILOG,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    what = parser.add_argument_group('what to do')
+    what = flags.add_argument_group('what to do')
     what.add_argument('--experiment', metavar='NAME', help="an experiment's name, or a gin file")
     what.add_argument('--mode', default='train_and_eval', help=' | '.join(_MODES))
     what.add_argument(
@@ -60,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument(
         '--print_config', action='store_true', help='print the resolved configuration and leave'
     )
-    how = parser.add_argument_group('how')
+    how = flags.add_argument_group('how')
     how.add_argument(
         '--gin',
         action='append',
@@ -80,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         action='store_true',
         help='continue a run folder with another configuration',
     )
-    export = parser.add_argument_group('with --mode=export, which needs --model_dir alone')
+    export = flags.add_argument_group('with --mode=export, which needs --model_dir alone')
     export.add_argument(
         '--export_dir', metavar='DIR', help="where to export (default 'export' in the run folder)"
     )
@@ -89,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar='WHICH',
         help='best (the default; the last where the run has kept no best one) | last',
     )
-    where = parser.add_argument_group('where')
+    where = flags.add_argument_group('where')
     where.add_argument(
         '--tpu',
         metavar='NAME',
@@ -114,8 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument(
         '--devices', type=int, metavar='N', help='use N devices; on a CPU, make N of it'
     )
-    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
-    return parser
+    flags.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
+    return flags
 
 
 def script() -> int:
@@ -143,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words and not words[0].startswith('-'):
             return _command(words[0], words[1:], debug)
-        return _main(_parser().parse_args(words))
+        return _main(parser().parse_args(words))
     except UserError as error:
         if debug:
             traceback.print_exc()
@@ -159,7 +164,7 @@ def _command(name: str, argv: Sequence[str], debug: bool) -> int:
             f'There is no command {name}.{did_you_mean(name, _COMMANDS)} Commands: '
             f'{", ".join(_COMMANDS)}. To launch an experiment, write --experiment={name}.'
         )
-    _set_environment(debug)
+    set_environment(debug)
     return importlib.import_module(f'{commands.__name__}.{name}').main(argv)
 
 
@@ -190,7 +195,22 @@ def _main(args: argparse.Namespace) -> int:
             else 'Which experiment? Give --experiment=NAME; --list shows the names.'
         )
 
-    _set_environment(args.debug)
+    set_environment(args.debug)
+    loaded = configuration(args)
+    if args.print_config:
+        print(loaded.text, end='')
+        return STATUS_DONE
+    from garden.cli.run import run
+
+    return run(args, loaded)
+
+
+def configuration(args: argparse.Namespace) -> 'Config':
+    """Returns the configuration that the flags ask for; gin holds it.
+
+    Raises:
+      UserError: for any mistake in it.
+    """
     from garden.engine import config
 
     overrides = [*args.gin]
@@ -207,12 +227,7 @@ def _main(args: argparse.Namespace) -> int:
             f'--data_dir={args.data_dir}: nothing in {args.experiment} reads data_dir; bind it, as '
             "--gin='sources.tfds.data_dir = %data_dir'."
         )
-    if args.print_config:
-        print(loaded.text, end='')
-        return STATUS_DONE
-    from garden.cli.run import run
-
-    return run(args, loaded)
+    return loaded
 
 
 def _configuration_of(run_dir: str) -> str:
@@ -221,7 +236,7 @@ def _configuration_of(run_dir: str) -> str:
     return str(RunFolder(run_dir).stored_config)
 
 
-def _set_environment(debug: bool) -> None:
+def set_environment(debug: bool = False) -> None:
     """Sets what TensorFlow reads once, when it is imported; what the user has set stays."""
     defaults = {
         # Gradients of grouped convolutions on CPUs need oneDNN.
