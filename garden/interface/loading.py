@@ -60,8 +60,9 @@ class Loaded:
         if len(models) != 1:
             names = ', '.join(f'models[{name!r}]' for name in models)
             raise UserError(
-                f'{self.name} has {len(models)} networks, not one: '
-                f'{f"take {names}" if names else "see what its task has"}.'
+                f'{self.name} has several networks: take {names}.'
+                if models
+                else f'{self.name}: its task names no network (Task.models).'
             )
         (model,) = models.values()
         return model
