@@ -114,7 +114,8 @@ def load_experiment(
     """Builds an experiment without training it; its data need not be there.
 
     The networks are made under the strategy in whose scope this is called, and have the initial
-    weights of a run with that seed. TensorFlow's seeds are set, as they are by a launch.
+    weights of a run with that seed. As by a launch, TensorFlow's seeds are set, and its ops made
+    deterministic where the experiment asks for that (on CPUs it does by itself).
 
     Args:
       experiment: its name, or the path of a gin file.

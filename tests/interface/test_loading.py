@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from small_run import SMALL
 
 import garden
+from garden.engine.controller import Controller
 from garden.losses.classification import cross_entropy
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +40,24 @@ def test_a_launch_returns_what_the_run_folder_holds(launched):
     assert launched.phases[0].step == phase['step'] == 4
     assert launched.metrics == phase['metrics']
     assert set(rows(launched, 'train')) == set(rows(launched, 'eval')) == {2, 4}
+
+
+@pytest.mark.slow
+def test_a_run_is_evaluated_again_from_python(launched):
+    again = garden.launch('regnety_mini', SMALL, launched.path, 'eval', strategy='one_device')
+    assert again.metrics == launched.metrics
+    assert set(rows(launched, 'eval')) == {2, 4}
+
+
+def test_a_launch_that_was_asked_to_stop_says_so_as_python_does(monkeypatch, tmp_path):
+    def train_n_steps(controller, steps):
+        controller._interruption.request()
+        return []
+
+    monkeypatch.setattr(Controller, '_train_n_steps', train_n_steps)
+    with pytest.raises(KeyboardInterrupt, match='everything is saved'):
+        garden.launch('gan_mini', ['train_steps = 2'], tmp_path, strategy='one_device')
+    assert list((tmp_path / 'main' / 'checkpoints').glob('*.index'))
 
 
 @pytest.mark.parametrize(('checkpoint', 'step'), [('best', 2), ('last', 4)])
