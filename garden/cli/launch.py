@@ -43,16 +43,16 @@ _MODES = (*_TRAINING_MODES, 'eval', 'continuous_eval', 'export')
 _STRATEGIES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu', 'parameter_server')
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of a launch's flags."""
-    flags = Parser(
+    parser = Parser(
         prog=os.path.basename(sys.argv[0]),
         description='Trains and evaluates an experiment.',
         epilog=_EPILOG,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    what = flags.add_argument_group('what to do')
+    what = parser.add_argument_group('what to do')
     what.add_argument('--experiment', metavar='NAME', help="an experiment's name, or a gin file")
     what.add_argument('--mode', default='train_and_eval', help=' | '.join(_MODES))
     what.add_argument(
@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument(
         '--print_config', action='store_true', help='print the resolved configuration and leave'
     )
-    how = flags.add_argument_group('how')
+    how = parser.add_argument_group('how')
     how.add_argument(
         '--gin',
         action='append',
@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
         action='store_true',
         help='continue a run folder with another configuration',
     )
-    export = flags.add_argument_group('with --mode=export, which needs --model_dir alone')
+    export = parser.add_argument_group('with --mode=export, which needs --model_dir alone')
     export.add_argument(
         '--export_dir', metavar='DIR', help="where to export (default 'export' in the run folder)"
     )
@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
         metavar='WHICH',
         help='best (the default; the last where the run has kept no best one) | last',
     )
-    where = flags.add_argument_group('where')
+    where = parser.add_argument_group('where')
     where.add_argument(
         '--tpu',
         metavar='NAME',
@@ -119,8 +119,8 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument(
         '--devices', type=int, metavar='N', help='use N devices; on a CPU, make N of it'
     )
-    flags.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
-    return flags
+    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
+    return parser
 
 
 def script() -> int:
@@ -148,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words and not words[0].startswith('-'):
             return _command(words[0], words[1:], debug)
-        return _main(parser().parse_args(words))
+        return _main(make_parser().parse_args(words))
     except UserError as error:
         if debug:
             traceback.print_exc()

@@ -67,7 +67,7 @@ def launch(
     flags += [] if model_dir is None else [f'--model_dir={model_dir}']
     flags += [] if devices is None else [f'--devices={devices}']
     flags += ['--allow_config_change'] if allow_config_change else []
-    args = command.parser().parse_args(flags)
+    args = command.make_parser().parse_args(flags)
     command.set_environment()
     from garden.cli import run
     from garden.engine import config as config_lib
