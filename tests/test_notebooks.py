@@ -44,6 +44,7 @@ def test_it_runs_from_the_first_cell_to_the_last(name, data, tmp_path, monkeypat
     folder = {'metadata': {'path': str(tmp_path)}}
     NotebookClient(found, timeout=300, resources=folder).execute()
     outputs = [output for cell in found.cells for output in cell.get('outputs', ())]
-    said = Text.from_ansi(''.join(output.get('text', '') for output in outputs)).plain
+    texts = (o.get('text') or o.get('data', {}).get('text/plain', '') for o in outputs)
+    said = Text.from_ansi('\n'.join(texts)).plain
     for sentence in SAID[name]:
         assert sentence in said, said
