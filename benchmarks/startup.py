@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _TRACE = """
 import json, sys, time
-from garden.cli.launch import _set_environment
-_set_environment(False)
+from garden.cli.launch import set_environment
+set_environment(False)
 import tensorflow as tf
 from garden.engine import config
 from garden.engine.experiment import Runtime, experiment

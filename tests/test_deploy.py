@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from garden.cli.launch import _parser
+from garden.cli.launch import make_parser
 from garden.engine import experiments
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,7 +99,7 @@ def test_a_mistake_is_final_and_an_interruption_is_not(manifest):
 @pytest.mark.parametrize('manifest', MANIFESTS.values(), ids=MANIFESTS)
 def test_a_manifest_launches_an_experiment_that_there_is(manifest):
     container = container_of(manifest)
-    parsed = _parser().parse_args(container['args'])
+    parsed = make_parser().parse_args(container['args'])
     assert experiments.find(parsed.experiment)
     command = container.get('command')
     if command:  # The image's entry point, after something else.
@@ -253,4 +253,4 @@ def test_a_tpu_vm_gets_the_command_with_its_quotes(tmp_path, launcher):
         words = shlex.split(done.stdout)
         called = words[words.index('launch.py') + 1 :]
         assert called == [f'--tpu={tpu}', '--experiment=regnety_400mf', '--gin=a.b = "c"']
-        assert _parser().parse_args(called).tpu == tpu
+        assert make_parser().parse_args(called).tpu == tpu

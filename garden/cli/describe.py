@@ -68,8 +68,11 @@ def describe(config: Config, strategy: tf.distribute.Strategy, folder: RunFolder
 
 def _models(console: Console, task: Task) -> None:
     for name, (model, *specs) in task.models().items():
+        if not specs:
+            console.print(f'{name}: {type(model).__name__}, of inputs that it does not state')
+            continue
         counted = complexity(model, *specs)
-        shapes = ', '.join(str(list(spec.shape)) for spec in specs)
+        shapes = ', '.join(str(list(spec.shape)) for spec in tf.nest.flatten(specs))
         table = Table(title=f'{name}, for {shapes}', title_justify='left', title_style='bold')
         for heading in ('part', 'output', 'parameters', 'multiply-adds', 'activations'):
             table.add_column(heading, justify='left' if heading in ('part', 'output') else 'right')

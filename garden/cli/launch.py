@@ -14,10 +14,14 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from garden.cli import commands
 from garden.cli.arguments import Parser
 from garden.core.errors import StorageError, UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from garden.engine.config import Config
 
 STATUS_DONE = 0
 STATUS_MISTAKE = 2
@@ -39,7 +43,8 @@ _MODES = (*_TRAINING_MODES, 'eval', 'continuous_eval', 'export')
 _STRATEGIES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu', 'parameter_server')
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Returns the parser of a launch's flags."""
     parser = Parser(
         prog=os.path.basename(sys.argv[0]),
         description='Trains and evaluates an experiment.',
@@ -143,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words and not words[0].startswith('-'):
             return _command(words[0], words[1:], debug)
-        return _main(_parser().parse_args(words))
+        return _main(make_parser().parse_args(words))
     except UserError as error:
         if debug:
             traceback.print_exc()
@@ -159,7 +164,7 @@ def _command(name: str, argv: Sequence[str], debug: bool) -> int:
             f'There is no command {name}.{did_you_mean(name, _COMMANDS)} Commands: '
             f'{", ".join(_COMMANDS)}. To launch an experiment, write --experiment={name}.'
         )
-    _set_environment(debug)
+    set_environment(debug)
     return importlib.import_module(f'{commands.__name__}.{name}').main(argv)
 
 
@@ -190,7 +195,22 @@ def _main(args: argparse.Namespace) -> int:
             else 'Which experiment? Give --experiment=NAME; --list shows the names.'
         )
 
-    _set_environment(args.debug)
+    set_environment(args.debug)
+    loaded = configuration(args)
+    if args.print_config:
+        print(loaded.text, end='')
+        return STATUS_DONE
+    from garden.cli.run import run
+
+    return run(args, loaded)
+
+
+def configuration(args: argparse.Namespace) -> 'Config':
+    """Returns the configuration that the flags ask for; gin holds it.
+
+    Raises:
+      UserError: for any mistake in it.
+    """
     from garden.engine import config
 
     overrides = [*args.gin]
@@ -207,12 +227,7 @@ def _main(args: argparse.Namespace) -> int:
             f'--data_dir={args.data_dir}: nothing in {args.experiment} reads data_dir; bind it, as '
             "--gin='sources.tfds.data_dir = %data_dir'."
         )
-    if args.print_config:
-        print(loaded.text, end='')
-        return STATUS_DONE
-    from garden.cli.run import run
-
-    return run(args, loaded)
+    return loaded
 
 
 def _configuration_of(run_dir: str) -> str:
@@ -221,7 +236,7 @@ def _configuration_of(run_dir: str) -> str:
     return str(RunFolder(run_dir).stored_config)
 
 
-def _set_environment(debug: bool) -> None:
+def set_environment(debug: bool = False) -> None:
     """Sets what TensorFlow reads once, when it is imported; what the user has set stays."""
     defaults = {
         # Gradients of grouped convolutions on CPUs need oneDNN.

@@ -13,9 +13,9 @@ from absl import logging
 
 from garden.cli.terminal import Terminal
 from garden.core.bad_examples import different
-from garden.core.errors import StorageError, UserError, user_error_in
+from garden.core.errors import UserError
 from garden.engine import config as config_lib
-from garden.engine import networks
+from garden.engine import mistakes, networks
 from garden.engine.controller import Observer
 from garden.engine.data_service import DataService
 from garden.engine.experiment import Phase, Result, Runtime, experiment
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
         if args.describe:
             from garden.cli.describe import describe
 
-            describe(config, strategy, RunFolder(_path(args, config), trains=False))
+            describe(config, strategy, RunFolder(path(args, config), trains=False))
             return 0
         if args.mode == 'export':
             return _export(args, config)
@@ -52,15 +52,9 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
             return _again(reason)
         if args.debug:
             raise
-        mistake = user_error_in(error)
-        if mistake is None and isinstance(error, OSError) and error.filename:
-            mistake = StorageError(
-                f'{error.filename}: {error.strerror}. Mend that, then run the same command again.'
-            )
+        mistake = mistakes.told(error, config)
         if mistake is not None:
-            raise type(mistake)(f'{mistake}{config.places(str(mistake), error)}') from error
-        if isinstance(error, (ValueError, TypeError)) and _constructing(error):
-            raise UserError(f'{config_lib.explain(error)}. --debug shows where.') from error
+            raise mistake from error
         raise
 
 
@@ -75,7 +69,7 @@ def _strategy(args: argparse.Namespace) -> tf.distribute.Strategy:
 def _export(args: argparse.Namespace, config: config_lib.Config) -> int:
     from garden.export.run import export
 
-    folder = RunFolder(_path(args, config), write=False, trains=False)
+    folder = RunFolder(path(args, config), write=False, trains=False)
     _require_configuration(folder, args, config)
     exported = export(config, folder, args.export_dir, args.export_checkpoint or 'best')
     card = exported.card
@@ -84,14 +78,6 @@ def _export(args: argparse.Namespace, config: config_lib.Config) -> int:
         f'{exported.path}: {", ".join(card.signatures)}'
     )
     return 0
-
-
-def _constructing(error: Exception) -> bool:
-    """Whether gin was making a part of the experiment: a value that it was given must be wrong.
-
-    Gin names each call it was in; one of them is always the experiment itself.
-    """
-    return str(error).count('In call to configurable') > 1
 
 
 def _launch(
@@ -172,7 +158,7 @@ def _open_folder(
 ) -> RunFolder:
     """Opens the run folder."""
     folder = RunFolder(
-        _path(args, config),
+        path(args, config),
         write=strategy.extended.should_checkpoint,
         trains=args.mode in ('train', 'train_and_eval'),
     )
@@ -202,7 +188,8 @@ def _require_configuration(
         )
 
 
-def _path(args: argparse.Namespace, config: config_lib.Config) -> str | Path:
+def path(args: argparse.Namespace, config: config_lib.Config) -> str | Path:
+    """Returns the run folder."""
     return args.model_dir or Path('runs') / config.name
 
 

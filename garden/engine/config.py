@@ -5,8 +5,9 @@ be right, and then only the modules that it uses. What gin parses in the end is 
 configuration itself, the text that a run stores, so the two cannot differ.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from garden.engine.config_names import Names, import_module
 from garden.engine.config_reader import Reference, Statements
 from garden.engine.config_text import difference
 
-__all__ = ['Config', 'difference', 'explain', 'load']
+__all__ = ['Config', 'difference', 'explain', 'load', 'set_aside']
 
 ROOT = 'garden.experiment'
 
@@ -124,6 +125,26 @@ def load(experiment: str, overrides: Sequence[str] = (), root: str = ROOT) -> Co
     gin.parse_config(text)
     gin.finalize()
     return Config(name, path, tuple(statements.files), header, text, bindings)
+
+
+@contextlib.contextmanager
+def set_aside() -> Iterator[None]:
+    """Gives gin back, at the end of the context, what it holds at its beginning."""
+    tables: tuple[Any, ...] = (
+        gin.config._CONFIG,
+        gin.config._IMPORTS,
+        gin.config._OPERATIVE_CONFIG,
+        gin.config._SINGLETONS,
+    )
+    held = [table.copy() for table in tables]
+    locked = gin.config_is_locked()
+    try:
+        yield
+    finally:
+        for table, content in zip(tables, held, strict=True):
+            table.clear()
+            table.update(content)
+        gin.config._set_config_is_locked(locked)
 
 
 def explain(error: BaseException) -> str:

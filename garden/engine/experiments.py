@@ -112,14 +112,17 @@ def catalogue() -> list[Experiment]:
 def find(name_or_path: str) -> Path:
     """Returns the file of an experiment, given its name or the path of any gin file.
 
+    A path starts here or, as that of an include, at a root: 'base/model_garden.gin'.
+
     Raises:
       UserError: if there is no such experiment, suggesting the nearest names, or more than one,
         naming the files.
     """
     path = Path(name_or_path).expanduser()
     if path.suffix == '.gin' or len(path.parts) != 1:
-        if path.is_file():
-            return path.resolve()
+        for file in (path, *(root / path for root in roots())):
+            if file.is_file():
+                return file.resolve()
         raise UserError(f'There is no file {name_or_path}.{_suggestion(path.stem)}')
     found = [file for root in roots() for file in _files(root) if file.stem == name_or_path]
     if not found:

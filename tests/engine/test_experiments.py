@@ -49,6 +49,7 @@ def test_a_path_is_taken_wherever_it_leads(root, monkeypatch):
     assert experiments.find('mine.gin') == mine
     assert experiments.find(str(mine)) == mine
     assert experiments.find('nursery/plots/base/soil.gin') == root / 'base' / 'soil.gin'
+    assert experiments.find('base/soil.gin') == root / 'base' / 'soil.gin'  # As an include.
 
 
 def test_a_misspelt_name_is_told_with_the_nearest(root):
