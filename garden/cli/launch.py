@@ -89,6 +89,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar='WHICH',
         help='best (the default; the last where the run has kept no best one) | last',
     )
+    export.add_argument(
+        '--export_formats',
+        default='',
+        metavar='LIST',
+        help='beside the SavedModel: tflite, tflite_float16, tflite_int8, onnx; with commas',
+    )
     where = parser.add_argument_group('where')
     where.add_argument(
         '--tpu',
@@ -181,8 +187,10 @@ def _main(args: argparse.Namespace) -> int:
     if args.data_service and (args.describe or args.mode not in _TRAINING_MODES):
         raise UserError('--data_service feeds training, and nothing is trained here: leave it out.')
     exports = args.mode == 'export'
-    if not exports and (args.export_dir or args.export_checkpoint):
-        raise UserError('--export_dir and --export_checkpoint go with --mode=export.')
+    if not exports and (args.export_dir or args.export_checkpoint or args.export_formats):
+        raise UserError(
+            '--export_dir, --export_checkpoint and --export_formats go with --mode=export.'
+        )
     if not args.experiment and not (exports and args.model_dir):
         raise UserError(
             'Which run? Give --model_dir=RUN.'

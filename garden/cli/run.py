@@ -76,12 +76,17 @@ def _export(args: argparse.Namespace, config: config_lib.Config) -> int:
 
     folder = RunFolder(_path(args, config), write=False, trains=False)
     _require_configuration(folder, args, config)
-    exported = export(config, folder, args.export_dir, args.export_checkpoint or 'best')
+    formats = [name.strip() for name in args.export_formats.split(',') if name.strip()]
+    exported = export(config, folder, args.export_dir, args.export_checkpoint or 'best', formats)
     card = exported.card
     print(
         f'Exported step {card.step:,} of phase {card.phase} ({card.checkpoint} checkpoint) to '
         f'{exported.path}: {", ".join(card.signatures)}'
     )
+    for kind, made in card.formats.items():
+        print(f'{kind}: {", ".join(made["files"])}')
+    if card.not_made():
+        print('Not made:', *card.not_made(), sep='\n  ')
     return 0
 
 
