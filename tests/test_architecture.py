@@ -37,10 +37,21 @@ MAY_IMPORT = {
     'tasks': {'core', 'ops', 'losses', 'evaluators', 'figures'},
     'engine': {'engine', 'core', 'figures'},
     'export': {'export', 'engine', 'core', 'layers'},
+    'predict': {'predict', 'export', 'engine', 'core', 'figures', 'ops'},
     'report': {'report', 'engine', 'core', 'figures'},
     'convert': {'convert', 'core'},
     'prepare': {'prepare', 'core'},
-    'cli': {'cli', 'convert', 'export', 'prepare', 'report', 'engine', 'core', 'figures'},
+    'cli': {
+        'cli',
+        'convert',
+        'export',
+        'predict',
+        'prepare',
+        'report',
+        'engine',
+        'core',
+        'figures',
+    },
 }
 
 

@@ -35,7 +35,7 @@ something could not be written (a full disk, say).
 
 # The choices are spelled out here because the modules that define them import TensorFlow.
 _TRAINING_MODES = ('train_and_eval', 'train')
-_MODES = (*_TRAINING_MODES, 'eval', 'continuous_eval', 'export')
+_MODES = (*_TRAINING_MODES, 'eval', 'continuous_eval', 'export', 'predict')
 _STRATEGIES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu', 'parameter_server')
 
 
@@ -94,6 +94,24 @@ def _parser() -> argparse.ArgumentParser:
         default='',
         metavar='LIST',
         help='beside the SavedModel: tflite, tflite_float16, tflite_int8, onnx; with commas',
+    )
+    predict = parser.add_argument_group(
+        'with --mode=predict, of --model_dir, of --export_dir, or of --experiment with '
+        '--init_checkpoint'
+    )
+    predict.add_argument(
+        '--input',
+        action='append',
+        default=[],
+        metavar='PATH',
+        help='a file, a folder or a glob, gs:// included; repeatable',
+    )
+    predict.add_argument(
+        '--output', metavar='PATH', help='a folder, or a table alone: FILE.csv or FILE.jsonl'
+    )
+    predict.add_argument('--signature', metavar='NAME', help='what to call, where several fit')
+    predict.add_argument(
+        '--top_k', type=int, metavar='K', help='how many classes to name (default 5)'
     )
     where = parser.add_argument_group('where')
     where.add_argument(
@@ -186,15 +204,17 @@ def _main(args: argparse.Namespace) -> int:
         raise UserError('--json goes with --list.')
     if args.data_service and (args.describe or args.mode not in _TRAINING_MODES):
         raise UserError('--data_service feeds training, and nothing is trained here: leave it out.')
-    exports = args.mode == 'export'
-    if not exports and (args.export_dir or args.export_checkpoint or args.export_formats):
-        raise UserError(
-            '--export_dir, --export_checkpoint and --export_formats go with --mode=export.'
-        )
-    if not args.experiment and not (exports and args.model_dir):
+    of_a_run = args.mode in ('export', 'predict')
+    _require_flags(args)
+    if args.mode == 'predict' and args.export_dir:
+        _set_environment(args.debug)
+        from garden.cli.predict import predict_exported
+
+        return predict_exported(args)
+    if not args.experiment and not (of_a_run and args.model_dir):
         raise UserError(
             'Which run? Give --model_dir=RUN.'
-            if exports
+            if of_a_run
             else 'Which experiment? Give --experiment=NAME; --list shows the names.'
         )
 
@@ -221,6 +241,31 @@ def _main(args: argparse.Namespace) -> int:
     from garden.cli.run import run
 
     return run(args, loaded)
+
+
+# Which modes a flag goes with, where it goes with some alone.
+_FLAGS_OF = {
+    'export_dir': ('export', 'predict'),
+    'export_checkpoint': ('export',),
+    'export_formats': ('export',),
+    'input': ('predict',),
+    'output': ('predict',),
+    'signature': ('predict',),
+    'top_k': ('predict',),
+}
+
+
+def _require_flags(args: argparse.Namespace) -> None:
+    for flag, modes in _FLAGS_OF.items():
+        if args.mode not in modes and getattr(args, flag) not in (None, '', []):
+            raise UserError(f'--{flag} goes with --mode={" and --mode=".join(modes)}.')
+    if args.mode != 'predict':
+        return
+    for flag, what in (('input', 'FILES_OR_FOLDER'), ('output', 'FOLDER')):
+        if not getattr(args, flag):
+            raise UserError(f'--mode=predict needs --{flag}={what}.')
+    if args.export_dir and (args.model_dir or args.experiment):
+        raise UserError('--export_dir is predicted with by itself: leave out the run.')
 
 
 def _configuration_of(run_dir: str) -> str:

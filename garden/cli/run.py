@@ -42,6 +42,12 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
             return 0
         if args.mode == 'export':
             return _export(args, config)
+        if args.mode == 'predict':
+            from garden.cli.predict import predict
+
+            folder = RunFolder(_path(args, config), write=False, trains=False)
+            _require_configuration(folder, args, config)
+            return predict(args, config, folder)
         return _launch(args, config, strategy)
     except Interrupted:
         return EXIT_STATUS
@@ -66,7 +72,7 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
 def _strategy(args: argparse.Namespace) -> tf.distribute.Strategy:
     if args.describe and asks_for_tpu(args.strategy, args.tpu, args.devices):
         return Rehearsal()
-    if args.mode == 'export':  # What is exported is of no device.
+    if args.mode in ('export', 'predict'):  # What is called is of no replica.
         return tf.distribute.get_strategy()
     return make_strategy(args.strategy, args.tpu, args.devices)
 

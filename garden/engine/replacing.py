@@ -26,7 +26,7 @@ def replacing(directory: epath.Path, what: str, marker: str, flag: str) -> Itera
     if directory.exists() and not (directory / marker).exists():
         raise UserError(f'{directory} holds something else than {what}: give another {flag}.')
     scratch, old = (directory.with_name(f'.{directory.name}.{end}') for end in ('new', 'old'))
-    try:
+    with _stored(directory, scratch, flag):
         for left in (scratch, old):
             if left.exists():  # By a process that was killed.
                 left.rmtree()
@@ -37,11 +37,42 @@ def replacing(directory: epath.Path, what: str, marker: str, flag: str) -> Itera
         scratch.rename(directory)
         if old.exists():
             old.rmtree()
+
+
+@contextlib.contextmanager
+def placing(path: epath.Path, flag: str) -> Iterator[epath.Path]:
+    """Yields an empty folder whose files come to lie beside `path` when the context ends well.
+
+    Args:
+      path: one of the files, which does not exist yet.
+      flag: the flag that names it, for the messages.
+
+    Raises:
+      UserError: if it exists.
+      StorageError: if it cannot be written.
+    """
+    if path.exists():
+        raise UserError(f'{path} exists: remove it or give another {flag}.')
+    scratch = path.with_name(f'.{path.name}.new')
+    with _stored(path, scratch, flag):
+        if scratch.exists():
+            scratch.rmtree()
+        scratch.mkdir(parents=True)
+        yield scratch
+        for file in scratch.iterdir():
+            file.replace(path.parent / file.name)
+
+
+@contextlib.contextmanager
+def _stored(path: epath.Path, scratch: epath.Path, flag: str) -> Iterator[None]:
+    """Tells what keeps `path` from being written, and leaves no scratch behind."""
+    try:
+        yield
     except (OSError, tf.errors.OpError) as error:
         reason = getattr(error, 'strerror', None) or getattr(error, 'message', error)
         raise StorageError(
-            f'{directory} cannot be written ({reason}). Make room or give another {flag}, then '
-            'run the same command again.'
+            f'{path} cannot be written ({reason}). Make room or give another {flag}, then run the '
+            'same command again.'
         ) from error
     finally:
         with contextlib.suppress(OSError):

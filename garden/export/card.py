@@ -119,7 +119,7 @@ class Card:
         """Returns one line for each signature and reason why some formats do not have it."""
         lacking: dict[tuple[str, str], list[str]] = {}
         for kind, made in self.formats.items():
-            for name, why in {**made['left_out'], **made['too_far']}.items():
+            for name, why in made['left_out'].items():
                 lacking.setdefault((name, why), []).append(kind)
         return [f'{name} as {", ".join(kinds)}: {why}' for (name, why), kinds in lacking.items()]
 

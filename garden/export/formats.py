@@ -64,14 +64,13 @@ class Converted:
       tolerance: what the format is held to, by name of the measure.
       files: for each signature that was converted: file, bytes, examples and how close each output
         is to the SavedModel's.
-      left_out: why others cannot be, by name.
-      too_far: how far others came out from the SavedModel, by name; they were not kept.
+      left_out: why the others were not, by name: they cannot be, or come out too far from the
+        SavedModel.
     """
 
     tolerance: Mapping[str, float]
     files: dict[str, Any] = dataclasses.field(default_factory=dict)
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
-    too_far: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def check_names(formats: Sequence[str]) -> None:
@@ -148,7 +147,7 @@ def _convert_one(
             converted.left_out[name] = str(error)
             continue
         if (fault := _fault(closeness, form)) is not None:
-            converted.too_far[name] = fault
+            converted.left_out[name] = fault
             continue
         file = folder / kind / f'{name}.{form.suffix}'
         file.parent.mkdir(exist_ok=True)
