@@ -5,6 +5,7 @@ import argparse
 from garden.engine.config import Config
 from garden.engine.run_folder import RunFolder
 from garden.predict import run
+from garden.predict.output import unreadable_beside
 from garden.predict.run import Predicted, Request
 
 
@@ -26,8 +27,5 @@ def _request(args: argparse.Namespace) -> Request:
 def _said(done: Predicted) -> int:
     print(f'{done.rows:,} rows by {done.signature} in {done.table}')
     if done.unreadable:
-        listed = 'unreadable.csv'
-        if done.path == done.table:
-            listed = f'{done.table.stem}.{listed}'
-        print(f'{done.unreadable:,} files could not be read: {done.table.parent / listed}')
+        print(f'{done.unreadable:,} files could not be read: {unreadable_beside(done.table)}')
     return 0

@@ -27,6 +27,13 @@ def is_table(path: epath.Path) -> bool:
     return path.suffix in ('.csv', _LINES)
 
 
+def unreadable_beside(table: epath.Path) -> epath.Path:
+    """Returns the file that lists what could not be read, beside a table."""
+    return table.with_name(
+        'unreadable.csv' if table.name == TABLE else f'{table.name}.unreadable.csv'
+    )
+
+
 class Output(contextlib.ExitStack):
     """An open table; use it as a context.
 
@@ -55,7 +62,7 @@ class Output(contextlib.ExitStack):
         header = ['file', *(['example'] if numbered else []), *columns.header()]
         header += ['drawn'] if self._draws else []
         self._write = self._open(table, header)
-        self._refused = f'{table.rpartition(".")[0]}.unreadable.csv' if not draws else _REFUSED
+        self._refused = unreadable_beside(folder / table).name
         self._write_refused: Callable[[Mapping[str, Any]], None] | None = None
 
     def _open(self, name: str, header: Sequence[str]) -> Callable[[Mapping[str, Any]], None]:
@@ -115,9 +122,6 @@ class Output(contextlib.ExitStack):
     def _stem(self, path: epath.Path) -> str:
         # Files of several folders, or a .png and a .jpg, may have one name.
         return f'{self.rows + 1:06}_{path.stem}'
-
-
-_REFUSED = 'unreadable.csv'
 
 
 def _finite(value: Any) -> Any:

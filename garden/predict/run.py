@@ -229,7 +229,9 @@ def _refuse(output: Output, path: epath.Path, error: Exception, reasons: list[st
 
 def _require_any(output: Output, reasons: Sequence[str]) -> None:
     if not output.rows:
-        raise UserError(f'None of {output.unreadable:,} files can be used. {reasons[0]}.')
+        raise UserError(
+            f'None of {output.unreadable:,} files can be used. {reasons[0].rstrip(".")}.'
+        )
 
 
 def _mark(folder: epath.Path, request: Request, source: Mapping[str, Any], done: Predicted) -> None:

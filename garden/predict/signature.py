@@ -11,6 +11,10 @@ from garden.core.errors import UserError, did_you_mean
 from garden.export.saved_model import inputs_of
 
 _DEFAULT = 'serving_default'
+_NOTHING_TAKES = {
+    True: 'No signature takes the bytes of files: give .npz files, an array for each argument.',
+    False: 'No signature takes the arrays in these files: name them as an argument each.',
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +61,8 @@ def choose(
     asked = functions if name is None else {name: functions[name]}
     fitting = [one for one, function in asked.items() if _fits(inputs_of(function), taken)]
     if not fitting:
-        what = 'the bytes of files' if taken is None else f'arrays {", ".join(filter(None, taken))}'
         raise UserError(
-            f'No signature takes {what.strip()}: give .npy or .npz files for arrays, other files '
-            f'for bytes. Signatures: {"; ".join(map(_told, asked.items()))}.'
+            f'{_NOTHING_TAKES[taken is None]} Signatures: {"; ".join(map(_told, asked.items()))}.'
         )
     if len(fitting) > 1 and _DEFAULT not in fitting:
         raise UserError(f'Several signatures take this: choose --signature={"|".join(fitting)}.')
