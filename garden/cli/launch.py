@@ -80,39 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         action='store_true',
         help='continue a run folder with another configuration',
     )
-    export = parser.add_argument_group('with --mode=export, which needs --model_dir alone')
-    export.add_argument(
-        '--export_dir', metavar='DIR', help="where to export (default 'export' in the run folder)"
-    )
-    export.add_argument(
-        '--export_checkpoint',
-        metavar='WHICH',
-        help='best (the default; the last where the run has kept no best one) | last',
-    )
-    export.add_argument(
-        '--export_formats',
-        default='',
-        metavar='LIST',
-        help='beside the SavedModel: tflite, tflite_float16, tflite_int8, onnx; with commas',
-    )
-    predict = parser.add_argument_group(
-        'with --mode=predict, of --model_dir, of --export_dir, or of --experiment with '
-        '--init_checkpoint'
-    )
-    predict.add_argument(
-        '--input',
-        action='append',
-        default=[],
-        metavar='PATH',
-        help='a file, a folder or a glob, gs:// included; repeatable',
-    )
-    predict.add_argument(
-        '--output', metavar='PATH', help='a folder, or a table alone: FILE.csv or FILE.jsonl'
-    )
-    predict.add_argument('--signature', metavar='NAME', help='what to call, where several fit')
-    predict.add_argument(
-        '--top_k', type=int, metavar='K', help='how many classes to name (default 5)'
-    )
+    _add_export_flags(parser)
+    _add_predict_flags(parser)
     where = parser.add_argument_group('where')
     where.add_argument(
         '--tpu',
@@ -140,6 +109,47 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser
+
+
+def _add_export_flags(parser: argparse.ArgumentParser) -> None:
+    export = parser.add_argument_group('with --mode=export, which needs --model_dir alone')
+    export.add_argument(
+        '--export_dir',
+        metavar='DIR',
+        help="where to export (default 'export' in the run folder); or what to predict with",
+    )
+    export.add_argument(
+        '--export_checkpoint',
+        metavar='WHICH',
+        help='best (the default; the last where the run has kept no best one) | last',
+    )
+    export.add_argument(
+        '--export_formats',
+        default='',
+        metavar='LIST',
+        help='beside the SavedModel: tflite, tflite_float16, tflite_int8, onnx; with commas',
+    )
+
+
+def _add_predict_flags(parser: argparse.ArgumentParser) -> None:
+    predict = parser.add_argument_group(
+        'with --mode=predict, of --model_dir, of --export_dir, or of --experiment with '
+        '--init_checkpoint'
+    )
+    predict.add_argument(
+        '--input',
+        action='append',
+        default=[],
+        metavar='PATH',
+        help='a file, a folder or a glob, gs:// included; repeatable',
+    )
+    predict.add_argument(
+        '--output', metavar='PATH', help='a folder, or a table alone: FILE.csv or FILE.jsonl'
+    )
+    predict.add_argument('--signature', metavar='NAME', help='what to call, where several fit')
+    predict.add_argument(
+        '--top_k', type=int, metavar='K', help='how many classes to name (default 5)'
+    )
 
 
 def script() -> int:

@@ -17,7 +17,6 @@ from garden.engine.trainer import Trainer
 from garden.export import formats as formats_lib
 from garden.export import saved_model
 from garden.export.card import Card
-from garden.export.formats import Converted
 
 CHECKPOINTS = ('best', 'last')
 CARD = 'card.json'
@@ -89,17 +88,10 @@ def export(
         signatures = saved_model.trace(functions)
         card = _card(config, folder, phase, trainer, kind, saved_model.describe(signatures))
         with replacing(directory, 'an export', CARD, '--export_dir') as scratch:
-            saved_model.write(signatures, scratch / formats_lib.SAVED_MODEL)
-            converted = formats_lib.convert_all(
-                formats, trainer.task, signatures, Feed(seed=trainer.seed), scratch
-            )
-            made = {name: dataclasses.asdict(one) for name, one in converted.items()}
-            card = dataclasses.replace(card, formats=made)
-            (scratch / CARD).write_text(card.to_json())
-            (scratch / 'README.md').write_text(card.to_markdown())
+            card = _write(scratch, card, signatures, trainer, formats)
             (scratch / 'config.gin').write_text(config.text)
         exported.append(Exported(directory, card))
-        _require_all(converted, directory)
+        _require_all(card, directory)
 
     # No strategy: one would leave the names of its devices in the graph.
     runtime = Runtime(
@@ -113,10 +105,28 @@ def export(
     return exported[0]
 
 
-def _require_all(converted: Mapping[str, Converted], directory: epath.Path) -> None:
-    for kind, one in converted.items():
-        if not one.files:
-            reasons = '; '.join(f'{name}: {why}' for name, why in one.left_out.items())
+def _write(
+    folder: epath.Path,
+    card: Card,
+    signatures: saved_model.Signatures,
+    trainer: Trainer,
+    formats: Sequence[str],
+) -> Card:
+    """Writes all but the configuration, and returns the card with what the formats came to."""
+    saved_model.write(signatures, folder / formats_lib.SAVED_MODEL)
+    feed = Feed(seed=trainer.seed)
+    converted = formats_lib.convert_all(formats, trainer.task, signatures, feed, folder)
+    made = {name: dataclasses.asdict(one) for name, one in converted.items()}
+    card = dataclasses.replace(card, formats=made)
+    (folder / CARD).write_text(card.to_json())
+    (folder / 'README.md').write_text(card.to_markdown())
+    return card
+
+
+def _require_all(card: Card, directory: epath.Path) -> None:
+    for kind, made in card.formats.items():
+        if not made['files']:
+            reasons = '; '.join(f'{name}: {why}' for name, why in made['left_out'].items())
             raise UserError(
                 f'Nothing of this task can be had as {kind} ({reasons}). All else is in '
                 f'{directory}: leave {kind} out of --export_formats.'

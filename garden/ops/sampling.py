@@ -74,42 +74,44 @@ class Sampler:
         """
         code = tf.TensorSpec([None, self._generator.latent_size], tf.float32, name='latent')
         seed = tf.TensorSpec([2], tf.int32, name='seed')
-        label = tf.TensorSpec([None], tf.int32, name='label')
-
-        def generate(latent: tf.Tensor, *label: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            return {'image': self(latent, *label), 'latent': latent}
-
-        def draw(num: tf.Tensor, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            return generate(self.codes(num, seed))
-
-        def draw_labelled(label: tf.Tensor, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            return generate(self.codes(tf.shape(label)[0], seed), label)
-
-        def generate_labelled(latent: tf.Tensor, label: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            return generate(latent, label)
-
-        def exported(
-            make: Callable[..., Mapping[str, tf.Tensor]], *taken: tf.TensorSpec
-        ) -> tuple[Any, Any]:
-            def pictures(*values: tf.Tensor) -> Mapping[str, tf.Tensor]:
-                return {'picture': looks(make(*values)['image'])}
-
-            return tuple(tf.function(f, input_signature=taken) for f in (make, pictures))
-
         if self._classes is None:
-            sample = exported(draw, tf.TensorSpec([], tf.int32, name='num'), seed)
-            generated = exported(generate, code)
+            count = tf.TensorSpec([], tf.int32, name='num')
+            sample = _exported(self._sampled, looks, count, seed)
+            generate = _exported(self._generated, looks, code)
         else:
-            sample = exported(draw_labelled, label, seed)
-            generated = exported(generate_labelled, code, label)
+            label = tf.TensorSpec([None], tf.int32, name='label')
+            sample = _exported(self._sampled_labels, looks, label, seed)
+            generate = _exported(self._generated, looks, code, label)
         return {
             'serving_default': sample[0],
             'sample': sample[0],
             'sample_picture': sample[1],
-            'generate': generated[0],
-            'generate_picture': generated[1],
+            'generate': generate[0],
+            'generate_picture': generate[1],
         }
+
+    def _generated(self, latent: tf.Tensor, *label: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        return {'image': self(latent, *label), 'latent': latent}
+
+    def _sampled(self, num: tf.Tensor, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        return self._generated(self.codes(num, seed))
+
+    def _sampled_labels(self, label: tf.Tensor, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        return self._generated(self.codes(tf.shape(label)[0], seed), label)
 
     @property
     def _classes(self) -> int | None:
         return self._generator.num_classes
+
+
+def _exported(
+    make: Callable[..., Mapping[str, tf.Tensor]],
+    looks: Callable[[tf.Tensor], tf.Tensor],
+    *taken: tf.TensorSpec,
+) -> tuple[Any, Any]:
+    """Returns what makes images, and what makes pictures of them."""
+
+    def pictures(*values: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        return {'picture': looks(make(*values)['image'])}
+
+    return tuple(tf.function(function, input_signature=taken) for function in (make, pictures))

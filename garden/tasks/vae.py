@@ -251,12 +251,6 @@ class VAE(ImageTask):
         def reconstruct(image: tf.Tensor) -> Mapping[str, tf.Tensor]:
             return {'image': self._image_of(self._code_of(image)[0])}
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name='picture')])
-        def reconstruct_picture(picture: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            images = self._thresholded(self._read(picture))
-            decoded = self._image_of(self.model.encode(images)[0])
-            return {'picture': self._eval_data.looks(decoded), 'mse': mse(images, decoded)}
-
         @tf.function(input_signature=draw)
         def sample(num: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor) -> Mapping[str, Any]:
             latent = temperature * self._prior(num, seed)
@@ -266,10 +260,19 @@ class VAE(ImageTask):
             'encode': encode,
             'decode': decode,
             'reconstruct': reconstruct,
-            'reconstruct_picture': reconstruct_picture,
+            'reconstruct_picture': self._reconstruct_picture(),
             'sample': sample,
             'serving_default': reconstruct,
         }
+
+    def _reconstruct_picture(self) -> Callable[..., Any]:
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name='picture')])
+        def reconstruct_picture(picture: tf.Tensor) -> Mapping[str, tf.Tensor]:
+            images = self._thresholded(self._read(picture))
+            decoded = self._image_of(self.model.encode(images)[0])
+            return {'picture': self._eval_data.looks(decoded), 'mse': mse(images, decoded)}
+
+        return reconstruct_picture
 
     def signature_data(self, name: str, feed: Feed) -> Iterator[Batch]:
         """Yields images, and draws of the prior."""
