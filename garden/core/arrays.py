@@ -6,6 +6,8 @@ import numpy as np
 import safetensors.numpy
 import tensorflow as tf
 
+Parameters = Mapping[str, np.ndarray]
+
 
 class Arrays(tf.train.experimental.PythonState):
     """Named arrays that checkpoints hold, bit for bit, when a task has them as an attribute.
@@ -14,8 +16,8 @@ class Arrays(tf.train.experimental.PythonState):
       values: the arrays; replace `values` as a whole to change them.
     """
 
-    def __init__(self, values: Mapping[str, np.ndarray]):
-        self.values: Mapping[str, np.ndarray] = dict(values)
+    def __init__(self, values: Parameters):
+        self.values: Parameters = dict(values)
 
     def serialize(self) -> bytes:
         """See the base class."""

@@ -3,36 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
 from garden.core import optim
 from garden.core.errors import UserError
 from garden.core.feed import Feed
+from garden.core.images import SizedImages
 from garden.core.task import Task
 
 
-class Images(Protocol):
-    """Batches of {'image': float32 [b, h, w, c]}, as the data loaders make."""
+class Images(SizedImages, Protocol):
+    """Images of one size, as many as there are."""
 
-    image_size: int
-    channels: int
     num_examples: int
     steps_per_epoch: int
-    summary: str
-
-    def __call__(self, feed: Feed) -> tf.data.Dataset:
-        """Returns the batches of one replica."""
-
-    def read(self, stored: tf.Tensor) -> tf.Tensor:
-        """Returns what an evaluation makes of one picture, given its bytes or pixels."""
-
-    def denormalize(self, images: np.ndarray) -> np.ndarray:
-        """Returns images as they look, uint8."""
-
-    def looks(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns images as they look, uint8, in graph code."""
 
 
 class ImageTask(Task):

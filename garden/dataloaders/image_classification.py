@@ -10,7 +10,7 @@ import tensorflow as tf
 from garden.core.errors import UserError, did_you_mean
 from garden.core.registry import register
 from garden.dataloaders.base import Batch, Dataloader
-from garden.dataloaders.labels import LABEL, class_count, in_range
+from garden.dataloaders.fields import IMAGE, LABEL, class_count, in_range
 from garden.ops import image as ops
 from garden.ops.image import ImageOp
 from garden.sources.base import Example, Source, Spec
@@ -69,10 +69,7 @@ class ImageClassification(Dataloader):
       UserError: for an unknown crop or resample, or an eval_resize smaller than image_size.
     """
 
-    raw_spec: ClassVar[Spec] = {
-        'image': (tf.TensorSpec([], tf.string), tf.TensorSpec([None, None, None], tf.uint8)),
-        'label': LABEL,
-    }
+    raw_spec: ClassVar[Spec] = {'image': IMAGE, 'label': LABEL}
 
     def __init__(
         self,

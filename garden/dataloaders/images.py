@@ -8,15 +8,11 @@ import tensorflow as tf
 from garden.core.errors import UserError, did_you_mean
 from garden.core.registry import register
 from garden.dataloaders.base import Batch, Dataloader
-from garden.dataloaders.labels import LABEL, class_count, in_range
+from garden.dataloaders.fields import IMAGE, LABEL, class_count, in_range
 from garden.ops import image as ops
 from garden.ops.image import ImageOp
 from garden.sources.base import Example, Source, Spec
 
-_IMAGE: Spec = {
-    'image': (tf.TensorSpec([], tf.string), tf.TensorSpec([None, None, None], tf.uint8)),
-}
-_LUMA = (0.299, 0.587, 0.114)
 _CHANNELS = (1, 3)
 _FITS = ('stretch', 'crop')
 
@@ -112,7 +108,7 @@ class Images(Dataloader):
     @property
     def raw_spec(self) -> Spec:
         """See the base class."""
-        return {**_IMAGE, 'label': LABEL} if self._labels else _IMAGE
+        return {'image': IMAGE} | ({'label': LABEL} if self._labels else {})
 
     @property
     def num_classes(self) -> int | None:
@@ -159,7 +155,7 @@ class Images(Dataloader):
     def _ranged(self, image: tf.Tensor) -> tf.Tensor:
         """Brings an image of values 0 to 255, RGB, to its channels and range."""
         if self.channels == 1:
-            image = tf.tensordot(image, tf.constant(_LUMA), 1)[..., None]
+            image = ops.grey(image)
         return image * ((self._high - self._low) / 255) + self._low
 
     def _square(self, image: tf.Tensor) -> tf.Tensor:

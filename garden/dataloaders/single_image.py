@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from garden.core.errors import UserError
 from garden.core.registry import register
+from garden.dataloaders.fields import IMAGE
 from garden.dataloaders.signal import Signal, Table, coordinates
 from garden.ops import image as ops
 from garden.sources.base import Source, Spec
@@ -67,9 +68,7 @@ class SingleImage(Signal):
     @property
     def raw_spec(self) -> Spec:
         """See the base class."""
-        return {
-            'image': (tf.TensorSpec([], tf.string), tf.TensorSpec([None, None, None], tf.uint8))
-        }
+        return {'image': IMAGE}
 
     @property
     def shape(self) -> tuple[int, ...]:

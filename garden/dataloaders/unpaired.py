@@ -3,30 +3,21 @@
 import dataclasses
 from typing import Any, Protocol
 
-import numpy as np
 import tensorflow as tf
 
 from garden.core.errors import UserError
 from garden.core.feed import Feed
+from garden.core.images import SizedImages
 from garden.core.registry import register
 
 _OWN_ORDER = 1 << 48  # Added to the run's seed for the second domain.
 
 
-class Domain(Protocol):
-    """Batches of one domain, as `dataloaders.images` makes them."""
+class Domain(SizedImages, Protocol):
+    """Images of one domain."""
 
     batch_size: int
     training: bool
-    image_size: int
-    channels: int
-    summary: str
-
-    def __call__(self, feed: Feed) -> tf.data.Dataset:
-        """Returns the batches of one replica."""
-
-    def denormalize(self, images: np.ndarray) -> np.ndarray:
-        """Returns images as they look, uint8."""
 
 
 @register('dataloaders', 'unpaired')

@@ -8,10 +8,10 @@ import safetensors.numpy
 import tensorflow as tf
 
 from garden.core.registry import register
+from garden.ops import image as ops
 
 _WEIGHTS = Path(__file__).with_name('digit_classifier.safetensors')
 _SIZE = 8
-_LUMA = (0.299, 0.587, 0.114)
 
 
 @register('evaluators', 'digit_features')
@@ -62,5 +62,5 @@ def _network() -> tf.types.experimental.PolymorphicFunction:
 def _scans(images: tf.Tensor) -> tf.Tensor:
     """Returns grey images [n, 8, 8, 1]."""
     channels = tf.shape(images)[-1]
-    grey = tf.tensordot(tf.tile(images, [1, 1, 1, 3 // channels]), tf.constant(_LUMA), 1)[..., None]
-    return tf.image.resize(grey, [_SIZE, _SIZE], antialias=True)
+    colours = tf.tile(images, [1, 1, 1, 3 // channels])
+    return tf.image.resize(ops.grey(colours), [_SIZE, _SIZE], antialias=True)

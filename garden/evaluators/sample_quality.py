@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-import tensorflow as tf
 
 from garden.core.errors import UserError
 from garden.core.feed import Feed
+from garden.core.images import Images
 from garden.core.registry import register
 from garden.evaluators import distances
 
@@ -24,18 +24,6 @@ class FeatureNetwork(Protocol):
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns features [n, d] and class probabilities [n, classes] of uint8 [n, h, w, c]."""
-
-
-class RealImages(Protocol):
-    """Real images, as the data loaders give them for evaluation."""
-
-    summary: str
-
-    def __call__(self, feed: Feed) -> tf.data.Dataset:
-        """Returns batches of {'image': [b, h, w, c], 'mask': bool [b]}, one pass."""
-
-    def denormalize(self, images: np.ndarray) -> np.ndarray:
-        """Returns images as they look, uint8."""
 
 
 @register('evaluators', 'sample_quality')
@@ -74,8 +62,8 @@ class SampleQuality:
     def __init__(
         self,
         features: FeatureNetwork,
-        reference: RealImages,
-        held_out: RealImages | None = None,
+        reference: Images,
+        held_out: Images | None = None,
         labelled: bool = False,
         neighbours: int = 3,
         kernel_subsets: int = 50,
@@ -158,7 +146,7 @@ class SampleQuality:
                 break
         return np.stack(first[:count])
 
-    def _features_of(self, images: RealImages) -> np.ndarray:
+    def _features_of(self, images: Images) -> np.ndarray:
         """Returns the features of real images, which are read once."""
         if id(images) not in self._known:
             parts = [self._network(images.denormalize(part))[0] for part in _real_images(images)]
@@ -166,7 +154,7 @@ class SampleQuality:
         return self._known[id(images)]
 
 
-def _real_images(images: RealImages) -> Iterator[np.ndarray]:
+def _real_images(images: Images) -> Iterator[np.ndarray]:
     """Yields all images in batches [n, h, w, c], padding removed."""
     for batch in images(Feed()):
         yield batch['image'].numpy()[batch['mask'].numpy()]

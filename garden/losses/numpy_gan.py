@@ -1,11 +1,10 @@
 """The non-saturating loss of `losses.gan` in plain NumPy, with its derivatives by hand."""
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
-Parameters = Mapping[str, np.ndarray]
+from garden.core.arrays import Parameters
 
 
 class Differentiable(Protocol):

@@ -15,6 +15,8 @@ Window = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 # (image, seed) -> image, both float32 from 0 to 1.
 ImageOp = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
+_LUMA = (0.299, 0.587, 0.114)
+
 # Principal components of ImageNet's RGB values, one eigenvector a column (Krizhevsky et al.,
 # ImageNet Classification with Deep Convolutional Neural Networks, 2012, section 4.1; values as in
 # common use).
@@ -216,6 +218,18 @@ def affine(
 def random_flip(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Mirrors left and right with probability 1/2."""
     return tf.image.stateless_random_flip_left_right(image, seed)
+
+
+def grey(images: tf.Tensor) -> tf.Tensor:
+    """Returns the luma 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
+
+    Args:
+      images: float32 [..., 3].
+
+    Returns:
+      float32 [..., 1].
+    """
+    return tf.tensordot(images, tf.constant(_LUMA), 1)[..., None]
 
 
 def pca_lighting(seed: tf.Tensor, std: float) -> tf.Tensor:

@@ -1,13 +1,11 @@
 """Adam in plain NumPy (Kingma and Ba, arXiv:1412.6980)."""
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
+from garden.core.arrays import Parameters
 from garden.core.registry import register
-
-Arrays = Mapping[str, np.ndarray]
 
 
 @register('optimizers', 'numpy_adam')
@@ -32,7 +30,7 @@ class NumpyAdam:
         self._betas = (beta_1, beta_2)
         self._epsilon = epsilon
 
-    def initial(self, parameters: Arrays) -> dict[str, np.ndarray]:
+    def initial(self, parameters: Parameters) -> dict[str, np.ndarray]:
         """Returns the state to start from: the number of updates and two moments of each array."""
         moments = {
             f'{moment}.{name}': np.zeros_like(value)
@@ -42,7 +40,7 @@ class NumpyAdam:
         return {'updates': np.zeros([], np.int64), **moments}
 
     def update(
-        self, parameters: Arrays, gradients: Arrays, state: Arrays
+        self, parameters: Parameters, gradients: Parameters, state: Parameters
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Returns the parameters and the state after one update; what is given stays as it is."""
         beta_1, beta_2 = self._betas

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +12,7 @@ from garden.core import optim
 from garden.core.average import MovingAverage
 from garden.core.errors import UserError, did_you_mean
 from garden.core.feed import Feed
+from garden.core.images import SizedImages
 from garden.core.registry import register
 from garden.core.task import Batch, Evaluator, Run, Scalars, Task
 from garden.evaluators.sample_quality import SampleQuality
@@ -20,28 +21,8 @@ from garden.ops import latent
 from garden.ops.image import split
 from garden.ops.sampling import Sampler
 
-_GRID = 8
-_STEPS = 10
-
 # What the networks take beside codes and images: the labels, or nothing.
 Labels = tuple[tf.Tensor, ...]
-
-
-class Images(Protocol):
-    """Batches of {'image': [b, h, w, c]}, with classes also 'label': int32 [b]."""
-
-    image_size: int
-    channels: int
-    summary: str
-
-    def __call__(self, feed: Feed) -> tf.data.Dataset:
-        """Returns the batches of one replica."""
-
-    def denormalize(self, images: np.ndarray) -> np.ndarray:
-        """Returns images as they look, uint8."""
-
-    def looks(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns images as they look, uint8, in graph code."""
 
 
 @register('tasks', 'gan')
@@ -86,7 +67,7 @@ class GAN(Task):
         discriminator: keras.Model,
         generator_optimizer: keras.optimizers.Optimizer,
         discriminator_optimizer: keras.optimizers.Optimizer,
-        train_data: Images,
+        train_data: SizedImages,
         quality: SampleQuality | None = None,
         loss: losses.AdversarialLoss | None = None,
         distribution: str = 'normal',
@@ -270,23 +251,15 @@ class GAN(Task):
         With classes, a row of samples is a class and a column a code.
         """
         del step
-        from garden.figures.mosaic import mosaic
+        from garden.figures import samples
 
-        looks = self._train_data.denormalize
-        drawn = {
-            'samples': mosaic(looks(self._sampler.grid(_GRID).numpy()), _GRID),
-            'interpolation': mosaic(looks(self._sampler.ways(_GRID, _STEPS).numpy()), _STEPS),
-        }
-        if self._quality is not None:
-            drawn['real'] = mosaic(self._quality.real(_GRID * _GRID), _GRID)
-        return drawn
+        return samples.draw(self._sampler, self._train_data.denormalize, self._quality)
 
     def draw_batch(self, batch: Batch) -> Mapping[str, np.ndarray]:
         """Draws the first images of a batch."""
-        from garden.figures.mosaic import mosaic
+        from garden.figures import samples
 
-        images = batch['image'][: _GRID * _GRID].numpy()
-        return {'batch': mosaic(self._train_data.denormalize(images), _GRID)}
+        return samples.draw_batch(batch['image'], self._train_data.denormalize)
 
     def signatures(self) -> Mapping[str, Callable[..., Any]]:
         """Exports samples of a seed and of codes; see `Sampler.signatures`."""
@@ -299,7 +272,11 @@ class GAN(Task):
 
 
 def _check(
-    generator: Any, discriminator: Any, data: Images, distribution: str, discriminator_steps: int
+    generator: Any,
+    discriminator: Any,
+    data: SizedImages,
+    distribution: str,
+    discriminator_steps: int,
 ) -> None:
     if distribution not in latent.DISTRIBUTIONS:
         raise UserError(

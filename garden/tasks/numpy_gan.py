@@ -30,14 +30,13 @@ import threadpoolctl
 
 from garden.core.arrays import Arrays
 from garden.core.feed import Feed
+from garden.core.images import Images
 from garden.core.registry import register
 from garden.core.task import Batch, Evaluator, Scalars, Task
+from garden.evaluators.sample_quality import SampleQuality
 from garden.losses import numpy_gan as losses
 from garden.losses.numpy_gan import Parameters
 from garden.ops.sampling import Sampler
-
-_GRID = 8
-_STEPS = 10
 
 
 class Network(losses.Differentiable, Protocol):
@@ -60,30 +59,6 @@ class Optimizer(Protocol):
         self, parameters: Parameters, gradients: Parameters, state: Parameters
     ) -> tuple[Parameters, Parameters]:
         """Returns the parameters and the state after an update."""
-
-
-class Images(Protocol):
-    """Batches of {'image': [b, h, w, c]}, in -1 to 1."""
-
-    summary: str
-
-    def __call__(self, feed: Feed) -> tf.data.Dataset:
-        """Returns the batches of one replica."""
-
-    def denormalize(self, images: np.ndarray) -> np.ndarray:
-        """Returns images as they look, uint8."""
-
-    def looks(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns images as they look, uint8, in graph code."""
-
-
-class Quality(Evaluator, Protocol):
-    """Judges samples; see `evaluators.sample_quality`."""
-
-    summary: str
-
-    def real(self, count: int) -> np.ndarray:
-        """Returns real images as they look, uint8 [count, h, w, c]."""
 
 
 class _Generator:
@@ -136,7 +111,7 @@ class NumpyGAN(Task):
         generator_optimizer: Optimizer,
         discriminator_optimizer: Optimizer,
         train_data: Images,
-        quality: Quality,
+        quality: SampleQuality,
         latent_size: int = 64,
         average_decay: float = 0.995,
         samples: int = 1000,
@@ -239,21 +214,15 @@ class NumpyGAN(Task):
     def pictures(self, step: int) -> Mapping[str, np.ndarray]:
         """Draws samples of the same codes in the whole run, ways between some, and real images."""
         del step
-        from garden.figures.mosaic import mosaic
+        from garden.figures import samples
 
-        looks = self._train_data.denormalize
-        return {
-            'samples': mosaic(looks(self._sampler.grid(_GRID)), _GRID),
-            'interpolation': mosaic(looks(self._sampler.ways(_GRID, _STEPS)), _STEPS),
-            'real': mosaic(self._quality.real(_GRID * _GRID), _GRID),
-        }
+        return samples.draw(self._sampler, self._train_data.denormalize, self._quality)
 
     def draw_batch(self, batch: Batch) -> Mapping[str, np.ndarray]:
         """Draws the first images of a batch."""
-        from garden.figures.mosaic import mosaic
+        from garden.figures import samples
 
-        images = batch['image'][: _GRID * _GRID].numpy()
-        return {'batch': mosaic(self._train_data.denormalize(images), _GRID)}
+        return samples.draw_batch(batch['image'], self._train_data.denormalize)
 
     def signatures(self) -> Mapping[str, Callable[..., Any]]:
         """Exports `Sampler.signatures`: TensorFlow makes the samples, with the averaged weights."""

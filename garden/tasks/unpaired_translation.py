@@ -16,6 +16,7 @@ from garden.core import optim
 from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.core.image_pool import ImagePool
+from garden.core.images import SizedImages
 from garden.core.registry import register
 from garden.core.task import Batch, Evaluator, Run, Scalars, Task
 from garden.evaluators.shown import Shown
@@ -24,27 +25,11 @@ from garden.losses.translation import Translation, l1
 _NAME = 'tasks.unpaired_translation'
 
 
-class Domain(Protocol):
-    """Batches of {'image': [b, size, size, channels]}, perhaps with 'label': int32 [b]."""
-
-    image_size: int
-    channels: int
-
-    def read(self, stored: tf.Tensor) -> tf.Tensor:
-        """Returns what an evaluation makes of one picture, given its bytes or pixels."""
-
-    def denormalize(self, images: np.ndarray) -> np.ndarray:
-        """Returns images as they look, uint8."""
-
-    def looks(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns images as they look, uint8, in graph code."""
-
-
 class Pairs(Protocol):
     """Batches {'a': ..., 'b': ...} of two domains, as `dataloaders.unpaired` makes them."""
 
-    a: Domain
-    b: Domain
+    a: SizedImages
+    b: SizedImages
     summary: str
 
     def __call__(self, feed: Feed) -> tf.data.Dataset:
@@ -323,7 +308,7 @@ class UnpairedTranslation(Task):
             yield {**pair[name.split('_to_')[0]], 'mask': pair['mask']}
 
 
-def _shape(domain: Domain) -> tuple[int, int, int]:
+def _shape(domain: SizedImages) -> tuple[int, int, int]:
     return (domain.image_size, domain.image_size, domain.channels)
 
 

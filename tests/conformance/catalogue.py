@@ -30,20 +30,24 @@ def tasks_of(name: str) -> tuple[str, ...]:
     return tuple(sorted(set(re.findall(r'@tasks\.(\w+)', text_of(EXPERIMENTS[name].path)))))
 
 
-def costly(names: Iterable[str]) -> list[object]:
-    """Returns parameters for a test that takes long: it is slow.
+def stand_ins(names: Iterable[str], *marks: object) -> list[object]:
+    """Returns parameters for a test that takes long over all experiments.
 
-    Of the experiments of one task, one offline and one full-sized, the rest are left to `make
-    test-exhaustive`.
+    Of the experiments of one task, one offline and one full-sized stand for the others, which are
+    left to `make test-exhaustive`; `marks` are those of the former.
     """
     taken: set[object] = set()
     parameters = []
     for name in names:
         kind = (tasks_of(name), name in OFFLINE)
-        marks = _EXHAUSTIVE if kind in taken else [pytest.mark.slow]
-        parameters.append(pytest.param(name, marks=marks))
+        parameters.append(pytest.param(name, marks=_EXHAUSTIVE if kind in taken else marks))
         taken.add(kind)
     return parameters
+
+
+def costly(names: Iterable[str]) -> list[object]:
+    """Returns `stand_ins` that are slow."""
+    return stand_ins(names, pytest.mark.slow)
 
 
 def runs_on_replicas(name: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import processes
 import pytest
 import tensorflow as tf
-from catalogue import NAMES, OFFLINE, costly, made_small, runs_on_replicas
+from catalogue import NAMES, OFFLINE, costly, made_small, runs_on_replicas, stand_ins
 
 LENGTH = (
     'train_steps = 4',
@@ -118,7 +118,7 @@ class Killer:
         pass
 
 
-@pytest.mark.parametrize('name', OFFLINE)
+@pytest.mark.parametrize('name', stand_ins(OFFLINE))
 def test_a_broken_off_run_on_two_replicas_goes_on_bit_for_bit(
     name, one_device, two_replicas, small, tmp_path
 ):

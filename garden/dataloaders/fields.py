@@ -1,8 +1,11 @@
-"""Class labels of examples."""
+"""The fields of raw examples that several data loaders read."""
 
 from collections.abc import Sequence
 
 import tensorflow as tf
+
+IMAGE = (tf.TensorSpec([], tf.string), tf.TensorSpec([None, None, None], tf.uint8))
+"""An encoded picture, or pixels [height, width, 1 or 3]."""
 
 LABEL = tuple(tf.TensorSpec([], dtype) for dtype in (tf.int64, tf.int32, tf.uint8))
 
