@@ -48,6 +48,8 @@ def real_inputs(task: Task, name: str, function: Any, feed: Feed, count: int) ->
         held += int(real.sum())
         if held >= count:
             break
+    if not held:
+        raise UnconvertibleError('the data of the task hold no example')
     return {argument: np.concatenate(parts)[:count] for argument, parts in found.items()}
 
 

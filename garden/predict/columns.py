@@ -39,6 +39,11 @@ class Columns:
         """The outputs that are files of their own."""
         return tuple(name for name, kind in self.kinds.items() if kind in (PICTURE, ARRAY))
 
+    @property
+    def captions(self) -> bool:
+        """Whether there is anything to write under a picture."""
+        return bool(self.ranked) or SCALAR in self.kinds.values()
+
     def header(self) -> list[str]:
         """Returns the names of the columns of a flat table."""
         flat = [

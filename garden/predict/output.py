@@ -58,7 +58,7 @@ class Output(contextlib.ExitStack):
         self._folder = folder
         self._columns = columns
         self._numbered = numbered
-        self._draws = draws and not columns.files
+        self._draws = draws and columns.captions and not columns.files
         header = ['file', *(['example'] if numbered else []), *columns.header()]
         header += ['drawn'] if self._draws else []
         self._write = self._open(table, header)
@@ -89,8 +89,7 @@ class Output(contextlib.ExitStack):
         for name in self._columns.files:
             row[name] = self._file(name, path, outputs[name])
         if self._draws:
-            picture = image.pixels(tf.constant(data)).numpy()
-            row['drawn'] = self._picture(path, captioned(picture, self._columns.lines(values)))
+            row['drawn'] = self._drawn(path, data, self._columns.lines(values))
         self._write(row)
         self.rows += 1
 
@@ -100,6 +99,13 @@ class Output(contextlib.ExitStack):
             self._write_refused = self._open(self._refused, ['file', 'reason'])
         self._write_refused({'file': str(path), 'reason': str(reason)})
         self.unreadable += 1
+
+    def _drawn(self, path: epath.Path, data: bytes, lines: Sequence[Any]) -> str:
+        try:
+            picture = image.pixels(tf.constant(data)).numpy()
+        except tf.errors.InvalidArgumentError:  # Not every file is a picture.
+            return ''
+        return self._picture(path, captioned(picture, lines))
 
     def _file(self, name: str, path: epath.Path, value: np.ndarray) -> str:
         if self._columns.kinds[name] == PICTURE:

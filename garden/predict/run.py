@@ -111,7 +111,11 @@ def predict_export(export_dir: epath.PathLike, request: Request) -> Predicted:
             f'{given} is no export: there is no {_SAVED_MODEL} in it. Make one with --mode=export, '
             'or name a run with --model_dir.'
         )
-    model = tf.saved_model.load(str(folders[0]))
+    try:
+        model = tf.saved_model.load(str(folders[0]))
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason, *_ = str(error).splitlines() or ['']
+        raise UserError(f'{folders[0]} cannot be loaded ({reason}): export it again.') from error
     if not model.signatures:
         raise UserError(f'{folders[0]} has no signatures: there is nothing to predict with.')
     return predict(model.signatures, request, {'export': str(given)})
@@ -136,13 +140,14 @@ def predict(functions: Mapping[str, Any], request: Request, source: Mapping[str,
     """
     if request.top < 1:
         raise UserError(f'--top_k is at least 1; {request.top} is not.')
-    paths = find(request.inputs)
+    path = epath.Path(request.output).expanduser()
+    # An output that lies in a folder of the input is not its own input the next time.
+    paths = (one for one in find(request.inputs) if path not in (one, *one.parents))
     first = next(paths, None)
     if first is None:
         raise UserError(f'--input={", ".join(request.inputs)}: there is no file in it.')
     signature = choose(functions, request.signature, _held(first))
     columns = Columns(signature.outputs, request.top)
-    path = epath.Path(request.output).expanduser()
     alone = is_table(path)
     if alone and columns.files:
         raise UserError(

@@ -207,6 +207,15 @@ def test_an_output_is_replaced_only_when_the_new_one_is_whole(export, mixed, tmp
     assert len(list((out / 'pictures').iterdir())) == 1
 
 
+def test_an_output_within_the_input_is_not_read_the_next_time(export, tmp_path):
+    for i in range(3):
+        (tmp_path / f'{i}.png').write_bytes(encoded(i, 'PNG'))
+    for _ in range(2):
+        assert predict_export(export, Request([str(tmp_path)], tmp_path / 'found')).rows == 3
+    table = tmp_path / 'table.csv'
+    assert predict_export(export, Request([f'{tmp_path}/*.*'], table)).unreadable == 0
+
+
 def test_what_is_not_ours_is_let_be(export, mixed, tmp_path):
     (tmp_path / 'thesis.tex').write_text('')
     (tmp_path / 'mine.csv').write_text('mine')
@@ -257,6 +266,10 @@ def test_mistakes_are_told_in_one_line(export, mixed, tmp_path, capfd):
     assert 'needs --output' in refused(of, good)
     assert 'Which run?' in refused(good, out)
     assert 'no run folder' in refused(f'--model_dir={mixed}', good, out)
+    broken = tmp_path / 'broken/saved_model'
+    broken.mkdir(parents=True)
+    (broken / 'saved_model.pb').write_bytes(b'not a model')
+    assert 'export it again' in refused(f'--export_dir={tmp_path}/broken', good, out)
     assert 'is no export' in refused(f'--export_dir={mixed}', good, out)
     assert 'leave out the run' in refused(of, f'--model_dir={mixed}', good, out)
     assert 'no such file' in refused(of, f'--input={tmp_path}/nothing', out)
