@@ -1,4 +1,4 @@
-"""What setup.cfg cannot say: the wheel holds experiments/, as garden/experiments, and weights."""
+"""What setup.cfg cannot say: the wheel holds experiments/, weights and templates."""
 
 from setuptools import find_packages, setup
 
@@ -8,5 +8,6 @@ setup(
     package_data={
         'garden.evaluators': ['*.safetensors'],
         'garden.experiments': ['**/*.gin'],
+        'garden.report': ['*.html', '*.css'],
     },
 )

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     'dataloaders': {'dataloaders', 'core', 'sources', 'ops'},
     'models': {'models', 'core', 'layers', 'ops'},
     'tasks': {'core', 'ops', 'losses', 'evaluators', 'figures'},
-    'engine': {'engine', 'core', 'figures'},
+    'engine': {'engine', 'core', 'convert', 'figures'},
     'export': {'export', 'engine', 'core', 'layers'},
     'predict': {'predict', 'export', 'engine', 'core', 'figures', 'ops'},
     'report': {'report', 'engine', 'core', 'figures'},

@@ -16,7 +16,7 @@ def test_the_five_steps_of_the_guide_make_a_system_that_trains(tmp_path):
     """Takes model and experiment from the text, as a newcomer would, and edits nothing else."""
     text = (ROOT / 'CONTRIBUTING.md').read_text()
     model = next(re.finditer(r"```python\n(.*?@register\('models'.*?)```", text, re.DOTALL))[1]
-    experiment = next(re.finditer(r'```\n(#.*?)```', text, re.DOTALL))[1]
+    experiment = next(re.finditer(r'```gin\n(#.*?)```', text, re.DOTALL))[1]
     for folder in ('experiments', 'garden'):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(ROOT / 'launch.py', tmp_path)

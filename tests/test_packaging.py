@@ -191,7 +191,7 @@ def test_the_wheel_holds_every_module_and_every_experiment_and_nothing_else(whee
     names = {name for name in zipfile.ZipFile(wheel).namelist() if '.dist-info/' not in name}
     modules = {
         path.relative_to(ROOT).as_posix()
-        for pattern in ('*.py', '*.safetensors')
+        for pattern in ('*.py', '*.safetensors', '*.html', '*.css')
         for path in (ROOT / 'garden').rglob(pattern)
     }
     files = {path.relative_to(ROOT) for path in (ROOT / 'experiments').rglob('*.gin')}

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 def test_the_example_of_the_guide_is_a_configuration(tmp_path):
     text = (ROOT / 'docs' / 'recipes.md').read_text()
     path = tmp_path / 'my_recipe.gin'
-    path.write_text(re.search(r'```\n(# my_recipe.*?)```', text, re.DOTALL)[1])
+    path.write_text(re.search(r'```gin\n(# my_recipe.*?)```', text, re.DOTALL)[1])
     loaded = config.load(str(path))
     assert loaded.get('train/dataloaders.image_classification.repeats') == 2
 

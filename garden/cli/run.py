@@ -15,6 +15,7 @@ from garden.cli.terminal import Terminal
 from garden.core.bad_examples import different
 from garden.core.errors import StorageError, UserError, user_error_in
 from garden.engine import config as config_lib
+from garden.engine import networks
 from garden.engine.controller import Observer
 from garden.engine.data_service import DataService
 from garden.engine.experiment import Phase, Result, Runtime, experiment
@@ -126,6 +127,8 @@ def _run_in(
         terminal.built(phase, trainer)
         if folder.trains:
             folder.write_text('operative_config.gin', config.operative())
+            if args.allow_config_change or not folder.has_checkpoint(phase.name):
+                networks.note(folder, phase.name, trainer)
         names.append(phase.name)
         # Of several phases, the last to be built may be the one that reads a setting.
         if len(names) == to_build:

@@ -15,6 +15,7 @@ from garden.engine.config import Config
 from garden.engine.experiment import Phase, Result
 from garden.engine.run_folder import RunFolder
 from garden.engine.trainer import Trainer
+from garden.report.text import duration, number
 
 _RATES = ('steps_per_second', 'examples_per_second')
 _PIPED_WIDTH = 200
@@ -112,16 +113,16 @@ class Terminal:
     def finished(self, results: Sequence[Result]) -> None:
         """Shows what the run came to and where everything lies."""
         for result in results:
-            title = f'{self._config.name}, step {result.step:,}, {_duration(result.seconds)}'
+            title = f'{self._config.name}, step {result.step:,}, {duration(result.seconds)}'
             table = _plain_table(title if len(results) == 1 else f'{result.phase}: {title}')
             for name, value in result.metrics.items():
-                table.add_row(name, _number(value))
+                table.add_row(name, number(value))
             if result.stopped_early:
                 table.add_row(
                     'stopped', 'early: no better evaluation for as long as phase.patience'
                 )
             if result.best:
-                best = ', '.join(f'{k} {_number(v)}' for k, v in result.best.items())
+                best = ', '.join(f'{k} {number(v)}' for k, v in result.best.items())
                 table.add_row('best', best)
             for target, met in result.targets.items():
                 table.add_row('target', f'{target}  {"[green]met" if met else "[red]missed"}')
@@ -150,7 +151,7 @@ class PhaseLine:
         """Moves the line."""
         rate = metrics['examples_per_second'] or metrics['steps_per_second']
         unit = 'examples/s' if metrics['examples_per_second'] else 'steps/s'
-        numbers = '  '.join(f'{k} {_number(v)}' for k, v in metrics.items() if k not in _RATES)
+        numbers = '  '.join(f'{k} {number(v)}' for k, v in metrics.items() if k not in _RATES)
         shown = f'{rate:,.0f} {unit}  {self._time_left(step)} left  {numbers}'
         if self._progress is not None:
             self._progress.update(self._bar, completed=step, shown=shown)
@@ -161,7 +162,7 @@ class PhaseLine:
         self, step: int, metrics: Mapping[str, float], pictures: Mapping[str, np.ndarray]
     ) -> None:
         """Prints the evaluation above the line."""
-        numbers = '  '.join(f'{name} {_number(value)}' for name, value in metrics.items())
+        numbers = '  '.join(f'{name} {number(value)}' for name, value in metrics.items())
         self._console.print(f'[bold]{self._phase.name}[/] step {step}: evaluation  {numbers}')
 
     def recovered(self, step: int, restored: int, what: Sequence[str]) -> None:
@@ -185,7 +186,7 @@ class PhaseLine:
             self._start, self._start_step = now, step
             return '?'
         seconds = (now - self._start) / max(step - self._start_step, 1)
-        return _duration(seconds * (self._phase.train_steps - step))
+        return duration(seconds * (self._phase.train_steps - step))
 
 
 def _plain_table(title: str) -> Table:
@@ -207,13 +208,3 @@ def _device(strategy: tf.distribute.Strategy) -> str:
 
 def _current_step(trainer: Trainer) -> int:
     return int(trainer.global_step.numpy())
-
-
-def _number(value: float) -> str:
-    return f'{value:,.0f}' if float(value).is_integer() and abs(value) >= 10 else f'{value:.4g}'
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f'{hours}:{minutes:02}:{seconds:02}' if hours else f'{minutes}:{seconds:02}'

@@ -30,6 +30,7 @@ KINDS = (
     'evaluators',
     'converters',
     'preparers',
+    'pages',
 )
 ENTRY_POINT_GROUP = 'garden.systems'
 

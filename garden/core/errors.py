@@ -27,8 +27,8 @@ def did_you_mean(word: str, known: Iterable[str], count: int = 3) -> str:
 def user_error_in(error: BaseException | None) -> UserError | None:
     """Returns the user's mistake at the root of an error, None if there is none.
 
-    Code that is traced for a tf.function or called by gin raises through wrappers that change the
-    message: the first error of the chain has it in one line.
+    Code that is traced for a tf.function or called by gin raises through wrappers that add lines to
+    the message: the last error of the chain that has one line is what was meant.
     """
     found = None
     seen: set[int] = set()
@@ -36,5 +36,7 @@ def user_error_in(error: BaseException | None) -> UserError | None:
         seen.add(id(error))
         if isinstance(error, UserError):
             found = error
+            if '\n' not in str(error):
+                break
         error = error.__cause__ or error.__context__
     return found

@@ -88,7 +88,7 @@ def experiment(
       precision: 'float32', 'mixed_bfloat16' or 'mixed_float16' (with loss scaling).
       deterministic: whether TensorFlow's own ops are to be deterministic where they can, which
         costs speed on GPUs; None for yes on CPUs, where it costs nothing, and no elsewhere.
-      init_checkpoint: a checkpoint of `garden convert` or of another run, or a folder of them, from
+      init_checkpoint: a checkpoint, a folder of them, or another project's file of weights, from
         which the networks of the first phase start; evaluation takes it, too, where the run has no
         checkpoint of its own.
 

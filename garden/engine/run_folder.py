@@ -3,6 +3,7 @@
 config.gin              the resolved configuration; launches by itself and reproduces the run
 operative_config.gin    the bindings that were used, defaults included
 run.json                command, seed, versions, git state, devices, of each launch
+networks.json           parts, parameters and cost of the networks of each phase
 metrics.jsonl           one line per loop and per evaluation
 bad_examples-*.jsonl    examples that could not be used, one file for each process that met any
 summary.json            the final metrics against the targets
@@ -31,13 +32,15 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etils import epath
 
 import garden
-from garden.core.bad_examples import BadExample
 from garden.core.errors import StorageError, UserError
+
+if TYPE_CHECKING:
+    from garden.core.bad_examples import BadExample
 
 
 class RunFolder:
@@ -83,6 +86,11 @@ class RunFolder:
     def summary(self) -> epath.Path:
         """The final metrics."""
         return self.path / ('summary.json' if self.trains else 'evaluation.json')
+
+    @property
+    def networks(self) -> epath.Path:
+        """What the networks cost."""
+        return self.path / 'networks.json'
 
     @property
     def pictures(self) -> epath.Path:
@@ -179,6 +187,18 @@ class RunFolder:
                 ) from error
             yield
 
+    @property
+    def busy(self) -> bool:
+        """Whether a process of this machine trains in this folder."""
+        try:
+            with open(os.fspath(self.path / '.lock')) as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # None has ever trained in it, or it is on a store without locks.
+            pass
+        return False
+
     def write_text(self, name: str, text: str) -> None:
         """Writes a file of the folder, whole or not at all."""
         if not self.write:
@@ -218,7 +238,7 @@ class RunFolder:
         if self.write:
             _append(self.metrics, json.dumps(row) + '\n')
 
-    def add_bad_examples(self, phase: str, worker: int, bad: Sequence[BadExample]) -> None:
+    def add_bad_examples(self, phase: str, worker: int, bad: Sequence['BadExample']) -> None:
         """Adds the bad examples that this process met; every process has a file of its own."""
         kind = 'worker' if self.trains else 'evaluation'
         rows = [{'phase': phase, **dataclasses.asdict(one)} for one in bad]
@@ -226,8 +246,11 @@ class RunFolder:
         text = ''.join(f'\n{json.dumps(row)}' for row in rows)
         _append(self.path / f'bad_examples-{kind}-{worker}.jsonl', text)
 
-    def bad_examples(self, phase: str) -> list[BadExample]:
+    def bad_examples(self, phase: str) -> list['BadExample']:
         """Returns the bad examples that any process met in a phase."""
+        # It imports TensorFlow, which those who only read what a run has left can do without.
+        from garden.core.bad_examples import BadExample
+
         found = []
         for path in sorted(self.path.glob('bad_examples-*.jsonl')):
             for row in _rows(path):
@@ -241,6 +264,13 @@ class RunFolder:
             return json.loads(self.summary.read_text())['phases']
         except (OSError, ValueError, KeyError, TypeError):
             return []
+
+    def read_networks(self) -> dict[str, Any]:
+        """Returns the networks of each phase by name, nothing where none were written down."""
+        try:
+            return dict(json.loads(self.networks.read_text()))
+        except (OSError, ValueError, TypeError):
+            return {}
 
     def evaluation_at(self, phase: str, step: int) -> dict[str, float]:
         """Returns the last evaluation of a step, whoever has made it; nothing without one."""

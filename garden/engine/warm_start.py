@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from etils import epath
 
+from garden.convert import network
 from garden.core.errors import UserError, did_you_mean
 from garden.engine.checkpoints import UNREADABLE, complete, mismatch
 from garden.engine.phase import Phase
@@ -13,26 +14,56 @@ from garden.engine.trainer import Trainer
 
 
 def from_checkpoint(path: str | None, trainer: Trainer) -> None:
-    """Gives all networks of the task their weights from a checkpoint, or the last in a folder.
+    """Gives all networks of the task their weights.
+
+    Args:
+      path: a checkpoint, a folder whose last one is taken, or another project's file of weights,
+        for a task of one network; None does nothing.
+      trainer: holds the task.
 
     Raises:
       UserError: if there is none, or it does not fit.
     """
     if path is None:
         return
+    if epath.Path(path).is_file():
+        _fill_from_file(path, trainer)
+        return
     found = [path] if tf.io.gfile.exists(f'{path}.index') else complete(epath.Path(path))
     if not found:
         raise UserError(
-            f'--init_checkpoint={path} is no checkpoint, nor a folder that holds one. Weights of '
-            'another project become one with the command convert.'
+            f'--init_checkpoint={path} is no checkpoint, no folder that holds one, and no file of '
+            'weights.'
         )
+    _fill(trainer.task, _networks(trainer), found[-1], trainer.strategy, '--init_checkpoint')
+
+
+def _networks(trainer: Trainer) -> list[str]:
     networks = list(trainer.task.models())
     if not networks:
         raise UserError(
             f'--init_checkpoint: {type(trainer.task).__name__} names no network (Task.models) to '
             'fill; use phase.warm_start.'
         )
-    _fill(trainer.task, networks, found[-1], trainer.strategy, '--init_checkpoint')
+    return networks
+
+
+def _fill_from_file(path: str, trainer: Trainer) -> None:
+    networks = _networks(trainer)
+    if len(networks) > 1:
+        raise UserError(
+            f'--init_checkpoint={path} is a file of one network, and '
+            f'{type(trainer.task).__name__} has {", ".join(networks)}: make a checkpoint of it '
+            'with the command convert (--attribute), and name it in phase.warm_start.'
+        )
+    with trainer.strategy.scope():
+        try:
+            network.fill_from_file(getattr(trainer.task, networks[0]), path)
+        except UserError as error:
+            raise UserError(
+                f'--init_checkpoint={path}: {error} Other flags than this one are those of the '
+                'command convert, which makes a checkpoint of a file.'
+            ) from error
 
 
 def from_phases(phase: Phase, earlier: Sequence[str], folder: RunFolder, trainer: Trainer) -> None:

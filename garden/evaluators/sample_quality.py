@@ -51,8 +51,8 @@ class SampleQuality:
         `novelty` is left out.
       labelled: whether samples come with the labels that they were made for.
       neighbours: k of precision and recall.
-      kernel_subsets: see `distances.kernel_distance`.
-      kernel_subset_size: see `distances.kernel_distance`.
+      kernel_subsets: pairs of random subsets over which the kernel distance is a mean.
+      kernel_subset_size: at most so many samples are in each.
       score_splits: parts of which the classifier score is the mean.
 
     Attributes:

@@ -11,6 +11,8 @@ INK = '#22303c'
 ACCENT = '#2a7f62'
 SECOND = '#c4572e'
 FAINT = '#d9dee2'
+# Told apart by those who are colour-blind, too (Okabe and Ito), the yellow left out.
+MANY = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#000000')
 
 
 def new(width: float, height: float) -> 'Figure':

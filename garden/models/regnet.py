@@ -250,7 +250,28 @@ def regnetx(
     synchronized: bool = False,
     implementation: str = 'auto',
 ) -> RegNet:
-    """Makes a RegNetX: a RegNet without squeeze-excitation. Otherwise as `regnety`."""
+    """Makes a RegNetX: a RegNet without squeeze-excitation. Otherwise as `regnety`.
+
+    Args:
+      variant: see `regnety`.
+      num_classes: see `regnety`.
+      input_channels: see `regnety`.
+      depth: see `regnety`.
+      w_0: see `regnety`.
+      w_a: see `regnety`.
+      w_m: see `regnety`.
+      group_width: see `regnety`.
+      bottleneck_ratio: see `regnety`.
+      width_rounding: see `regnety`.
+      stem_width: see `regnety`.
+      stem_stride: see `regnety`.
+      drop_path: see `regnety`.
+      synchronized: see `regnety`.
+      implementation: see `regnety`.
+
+    Raises:
+      UserError: for an unknown variant, or a design that is incomplete or outside the space.
+    """
     design = _design(
         'regnetx',
         REGNETX,

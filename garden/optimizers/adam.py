@@ -16,7 +16,15 @@ def adam(
     epsilon: float = 1e-7,
     clip_norm: float | None = None,
 ) -> keras.optimizers.Optimizer:
-    """Adam (arXiv:1412.6980). `clip_norm` bounds the global norm of the summed gradient."""
+    """Adam (arXiv:1412.6980).
+
+    Args:
+      learning_rate: a number or a schedule.
+      beta_1: decay of the mean of gradients.
+      beta_2: decay of the mean of squared gradients.
+      epsilon: added to the root of the latter.
+      clip_norm: bound of the global norm of the gradient, summed over replicas.
+    """
     return keras.optimizers.Adam(
         learning_rate=learning_rate,
         beta_1=beta_1,

@@ -63,8 +63,9 @@ class ImageClassification(Task):
       average_decay: decay of the moving average of all weights and statistics that evaluation uses;
         None for none.
       average_interval: steps between two updates of the average.
-      average_warm_up: see `MovingAverage`.
-      average_start: see `MovingAverage`.
+      average_warm_up: whether the decay is small at first, so that a short run does not average its
+        own initial weights.
+      average_start: up to this step the average is the weights themselves.
       precise_batches: training batches from which each evaluation estimates the statistics of
         BatchNorm anew (precise BatchNorm, as in pycls); 0 to evaluate with the moving ones.
       mistakes: how many misclassified images an evaluation draws.

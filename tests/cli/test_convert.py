@@ -81,6 +81,10 @@ def test_a_weight_file_is_evaluated_as_the_model_it_came_from(tmp_path, capfd):
     wanted = json.loads(Path('trained/summary.json').read_text())['phases'][0]['metrics']
     assert evaluation('evaluated') == pytest.approx(wanted, abs=1e-6)
     assert not Path('evaluated/main/checkpoints').exists()
+    # The file itself will do where the task has one network.
+    straight = [*QUICK, '--mode=eval', '--init_checkpoint=mini.safetensors']
+    assert main([*straight, '--model_dir=straight']) == 0
+    assert evaluation('straight') == evaluation('evaluated')
 
     # The folder of another run is not mixed up with these weights.
     capfd.readouterr()
@@ -116,7 +120,19 @@ def test_mistakes_are_told_in_one_line(capsys):
     refused(capsys, ['convert', 'mini.safetensors', 'weights'], '--model')
     assert not list(Path().glob('weights*'))
     init = ['--experiment=regnety_mini', '--strategy=one_device', '--mode=eval']
-    refused(capsys, [*init, '--init_checkpoint=mini.safetensors'], 'no checkpoint', 'convert')
+    refused(
+        capsys, [*init, '--init_checkpoint=weights/none'], 'no checkpoint', 'no file of weights'
+    )
+    # The network of regnety_mini has other widths.
+    save_as_timm(mini(depth=3), 'other.safetensors')
+    refused(
+        capsys,
+        [*init, '--init_checkpoint=other.safetensors'],
+        '--init_checkpoint=other.safetensors: These',
+    )
+    refused(
+        capsys, [*init, f'--init_checkpoint={CODE}'], 'nothing of it was run', 'the command convert'
+    )
 
 
 def test_one_of_several_networks_of_a_task_is_started_from(tmp_path, capsys):

@@ -503,7 +503,7 @@ def test_what_is_no_checkpoint_to_start_from_is_refused(one_device, runner, tmp_
     shutil.copy(f'{source}.index', f'{cut}.index')
     (tmp_path / 'cut.data-00000-of-00001').write_bytes(b'cut short')
     for task, path, message in (
-        (Described, nowhere, 'x.safetensors is no checkpoint.*convert'),
+        (Described, nowhere, 'x.safetensors is no checkpoint.*no file of weights'),
         (Described, cut, "'model' of Described cannot be filled from .*cut: Read less bytes"),
         (Toy, source, 'Toy names no network.*warm_start'),
         (wide.task, source, "--init_checkpoint: 'model' of Described cannot be filled"),

@@ -75,3 +75,10 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserError, match='file cannot be made'):
         RunFolder(tmp_path / 'file').create()
+
+
+def test_a_folder_is_busy_while_it_is_trained_in(folder):
+    assert not folder.busy
+    with folder.locked():
+        assert folder.busy
+    assert not folder.busy
