@@ -39,6 +39,7 @@ MAY_IMPORT = {
     'export': {'export', 'engine', 'core', 'layers'},
     'predict': {'predict', 'export', 'engine', 'core', 'figures', 'ops'},
     'report': {'report', 'engine', 'core', 'figures'},
+    'sweep': {'sweep', 'report', 'engine', 'core', 'figures'},
     'convert': {'convert', 'core'},
     'prepare': {'prepare', 'core'},
     'cli': {
@@ -48,6 +49,7 @@ MAY_IMPORT = {
         'predict',
         'prepare',
         'report',
+        'sweep',
         'engine',
         'core',
         'figures',
@@ -87,7 +89,7 @@ def test_a_folder_imports_only_what_lies_below_it():
 
 @pytest.mark.parametrize(
     ('package', 'allowed'),
-    [('gin', ('core/registry.py', 'engine/')), ('orbit', ('engine/',))],
+    [('gin', ('core/registry.py', 'engine/', 'sweep/plan.py')), ('orbit', ('engine/',))],
 )
 def test_gin_and_orbit_stay_where_they_are_wrapped(package, allowed):
     users = {

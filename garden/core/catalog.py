@@ -31,6 +31,10 @@ KINDS = (
     'converters',
     'preparers',
     'pages',
+    'engines',
+    'samplers',
+    'pruners',
+    'oracles',
 )
 ENTRY_POINT_GROUP = 'garden.systems'
 
