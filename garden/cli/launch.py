@@ -39,7 +39,7 @@ something could not be written (a full disk, say).
 
 # The choices are spelled out here because the modules that define them import TensorFlow.
 _TRAINING_MODES = ('train_and_eval', 'train')
-_MODES = (*_TRAINING_MODES, 'eval', 'continuous_eval', 'export')
+_MODES = (*_TRAINING_MODES, 'eval', 'continuous_eval', 'export', 'predict')
 _STRATEGIES = ('auto', 'one_device', 'mirrored', 'multi_worker', 'tpu', 'parameter_server')
 
 
@@ -85,15 +85,8 @@ def make_parser() -> argparse.ArgumentParser:
         action='store_true',
         help='continue a run folder with another configuration',
     )
-    export = parser.add_argument_group('with --mode=export, which needs --model_dir alone')
-    export.add_argument(
-        '--export_dir', metavar='DIR', help="where to export (default 'export' in the run folder)"
-    )
-    export.add_argument(
-        '--export_checkpoint',
-        metavar='WHICH',
-        help='best (the default; the last where the run has kept no best one) | last',
-    )
+    _add_export_flags(parser)
+    _add_predict_flags(parser)
     where = parser.add_argument_group('where')
     where.add_argument(
         '--tpu',
@@ -121,6 +114,47 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser
+
+
+def _add_export_flags(parser: argparse.ArgumentParser) -> None:
+    export = parser.add_argument_group('with --mode=export, which needs --model_dir alone')
+    export.add_argument(
+        '--export_dir',
+        metavar='DIR',
+        help="where to export (default 'export' in the run folder); or what to predict with",
+    )
+    export.add_argument(
+        '--export_checkpoint',
+        metavar='WHICH',
+        help='best (the default; the last where the run has kept no best one) | last',
+    )
+    export.add_argument(
+        '--export_formats',
+        default='',
+        metavar='LIST',
+        help='beside the SavedModel: tflite, tflite_float16, tflite_int8, onnx; with commas',
+    )
+
+
+def _add_predict_flags(parser: argparse.ArgumentParser) -> None:
+    predict = parser.add_argument_group(
+        'with --mode=predict, of --model_dir, of --export_dir, or of --experiment with '
+        '--init_checkpoint'
+    )
+    predict.add_argument(
+        '--input',
+        action='append',
+        default=[],
+        metavar='PATH',
+        help='a file, a folder or a glob, gs:// included; repeatable',
+    )
+    predict.add_argument(
+        '--output', metavar='PATH', help='a folder, or a table alone: FILE.csv or FILE.jsonl'
+    )
+    predict.add_argument('--signature', metavar='NAME', help='what to call, where several fit')
+    predict.add_argument(
+        '--top_k', type=int, metavar='K', help='how many classes to name (default 5)'
+    )
 
 
 def script() -> int:
@@ -185,13 +219,17 @@ def _main(args: argparse.Namespace) -> int:
         raise UserError('--json goes with --list.')
     if args.data_service and (args.describe or args.mode not in _TRAINING_MODES):
         raise UserError('--data_service feeds training, and nothing is trained here: leave it out.')
-    exports = args.mode == 'export'
-    if not exports and (args.export_dir or args.export_checkpoint):
-        raise UserError('--export_dir and --export_checkpoint go with --mode=export.')
-    if not args.experiment and not (exports and args.model_dir):
+    of_a_run = args.mode in ('export', 'predict')
+    _require_flags(args)
+    if args.mode == 'predict' and args.export_dir:
+        _set_environment(args.debug)
+        from garden.cli.predict import predict_exported
+
+        return predict_exported(args)
+    if not args.experiment and not (of_a_run and args.model_dir):
         raise UserError(
             'Which run? Give --model_dir=RUN.'
-            if exports
+            if of_a_run
             else 'Which experiment? Give --experiment=NAME; --list shows the names.'
         )
 
@@ -228,6 +266,31 @@ def configuration(args: argparse.Namespace) -> 'Config':
             "--gin='sources.tfds.data_dir = %data_dir'."
         )
     return loaded
+
+
+# Which modes a flag goes with, where it goes with some alone.
+_FLAGS_OF = {
+    'export_dir': ('export', 'predict'),
+    'export_checkpoint': ('export',),
+    'export_formats': ('export',),
+    'input': ('predict',),
+    'output': ('predict',),
+    'signature': ('predict',),
+    'top_k': ('predict',),
+}
+
+
+def _require_flags(args: argparse.Namespace) -> None:
+    for flag, modes in _FLAGS_OF.items():
+        if args.mode not in modes and getattr(args, flag) not in (None, '', []):
+            raise UserError(f'--{flag} goes with --mode={" and --mode=".join(modes)}.')
+    if args.mode != 'predict':
+        return
+    for flag, what in (('input', 'FILES_OR_FOLDER'), ('output', 'FOLDER')):
+        if not getattr(args, flag):
+            raise UserError(f'--mode=predict needs --{flag}={what}.')
+    if args.export_dir and (args.model_dir or args.experiment):
+        raise UserError('--export_dir is predicted with by itself: leave out the run.')
 
 
 def _configuration_of(run_dir: str) -> str:

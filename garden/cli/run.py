@@ -43,6 +43,12 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
             return 0
         if args.mode == 'export':
             return _export(args, config)
+        if args.mode == 'predict':
+            from garden.cli.predict import predict
+
+            folder = RunFolder(_path(args, config), write=False, trains=False)
+            _require_configuration(folder, args, config)
+            return predict(args, config, folder)
         return _launch(args, config, strategy)
     except Interrupted:
         return EXIT_STATUS
@@ -61,7 +67,7 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
 def _strategy(args: argparse.Namespace) -> tf.distribute.Strategy:
     if args.describe and asks_for_tpu(args.strategy, args.tpu, args.devices):
         return Rehearsal()
-    if args.mode == 'export':  # What is exported is of no device.
+    if args.mode in ('export', 'predict'):  # What is called is of no replica.
         return tf.distribute.get_strategy()
     return make_strategy(args.strategy, args.tpu, args.devices)
 
@@ -71,12 +77,17 @@ def _export(args: argparse.Namespace, config: config_lib.Config) -> int:
 
     folder = RunFolder(path(args, config), write=False, trains=False)
     _require_configuration(folder, args, config)
-    exported = export(config, folder, args.export_dir, args.export_checkpoint or 'best')
+    formats = [name.strip() for name in args.export_formats.split(',') if name.strip()]
+    exported = export(config, folder, args.export_dir, args.export_checkpoint or 'best', formats)
     card = exported.card
     print(
         f'Exported step {card.step:,} of phase {card.phase} ({card.checkpoint} checkpoint) to '
         f'{exported.path}: {", ".join(card.signatures)}'
     )
+    for kind, made in card.formats.items():
+        print(f'{kind}: {", ".join(made["files"])}')
+    if card.not_made():
+        print('Not made:', *card.not_made(), sep='\n  ')
     return 0
 
 

@@ -62,6 +62,11 @@ class ImageTask(Task):
         """See the base class."""
         return self._eval_data(feed)
 
+    def _read(self, pictures: tf.Tensor) -> tf.Tensor:
+        """Returns what an evaluation makes of pictures, given the bytes of their files [batch]."""
+        spec = tf.TensorSpec(self.model.image_shape, tf.float32)
+        return tf.map_fn(self._eval_data.read, pictures, fn_output_signature=spec)
+
     def gauges(self) -> Mapping[str, Callable[[], tf.Tensor]]:
         """See the base class."""
         return {'learning_rate': lambda: optim.learning_rate(self.optimizer)}
@@ -69,3 +74,8 @@ class ImageTask(Task):
     def facts(self) -> Mapping[str, str]:
         """See the base class."""
         return {'training': self._train_data.summary, 'evaluation': self._eval_data.summary}
+
+
+def mse(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """Returns the squared error of each image, a mean over its pixels: [batch]."""
+    return tf.reduce_mean(tf.square(images - others), axis=[1, 2, 3])

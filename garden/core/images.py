@@ -19,9 +19,15 @@ class Images(Protocol):
     def denormalize(self, images: np.ndarray) -> np.ndarray:
         """Returns images as they look, uint8."""
 
+    def looks(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns images as they look, uint8, in graph code."""
+
 
 class SizedImages(Images, Protocol):
     """Images of one size, image_size x image_size, perhaps with 'label': int32 [b]."""
 
     image_size: int
     channels: int
+
+    def read(self, stored: tf.Tensor) -> tf.Tensor:
+        """Returns what an evaluation makes of one picture, given its bytes or pixels."""

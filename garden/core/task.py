@@ -6,7 +6,7 @@ nothing of models and optimizers: a system with four networks, or none, needs no
 """
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -143,5 +143,18 @@ class Task(tf.Module, abc.ABC):
         return {}
 
     def signatures(self) -> Mapping[str, Callable[..., Any]]:
-        """Returns what the task exports: tf.functions with an input signature, by name."""
+        """Returns what the task exports: tf.functions with an input signature, by name.
+
+        One whose only input is a vector of strings takes the bytes of files, which is what
+        `--mode=predict` feeds it. An output uint8 [batch, height, width, 1 or 3] is a picture.
+        """
         return {}
+
+    def signature_data(self, name: str, feed: Feed) -> Iterable[Batch]:
+        """Yields batches of real inputs of a signature, by argument; inherited, evaluation data.
+
+        They calibrate and check what is converted (TFLite, ONNX). What the signature does not take
+        is not looked at, nor is an example whose 'mask' is False.
+        """
+        del name
+        return self.eval_data(feed)

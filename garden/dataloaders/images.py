@@ -126,17 +126,37 @@ class Images(Dataloader):
             image = ops.center_crop(image, self.image_size)
         for transform, own_seed in zip(self._transform, seeds, strict=True):
             image = 255 * transform(image / 255, own_seed)
-        if self.channels == 1:
-            image = ops.grey(image)
-        parsed = {'image': image * ((self._high - self._low) / 255) + self._low}
+        parsed = {'image': self._ranged(image)}
         if self._labels:
             parsed['label'] = in_range(example['label'], self.num_classes)
         return parsed
+
+    def read(self, stored: tf.Tensor) -> tf.Tensor:
+        """Returns what an evaluation makes of one picture, but for `transform`.
+
+        Args:
+          stored: as 'image' of an example: the bytes of a picture, or its pixels.
+
+        Returns:
+          float32 [image_size, image_size, channels].
+        """
+        return self._ranged(ops.center_crop(self._square(ops.pixels(stored)), self.image_size))
 
     def denormalize(self, images: np.ndarray) -> np.ndarray:
         """Returns images as they look: uint8, of the same shape."""
         values = (np.asarray(images, np.float64) - self._low) / (self._high - self._low)
         return np.clip(np.round(values * 255), 0, 255).astype(np.uint8)
+
+    def looks(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns images as they look, in graph code and single precision."""
+        values = (tf.cast(images, tf.float32) - self._low) / (self._high - self._low)
+        return tf.saturate_cast(tf.round(values * 255), tf.uint8)
+
+    def _ranged(self, image: tf.Tensor) -> tf.Tensor:
+        """Brings an image of values 0 to 255, RGB, to its channels and range."""
+        if self.channels == 1:
+            image = ops.grey(image)
+        return image * ((self._high - self._low) / 255) + self._low
 
     def _square(self, image: tf.Tensor) -> tf.Tensor:
         """Returns float32, 0 to 255; the shorter side is load_size, or both are."""

@@ -31,7 +31,7 @@ from garden.engine.targets import Target
 from garden.engine.trainer import Trainer
 from garden.engine.warm_start import from_checkpoint, from_phases
 
-_ACTS = {'eval': 'evaluate', 'export': 'export'}
+_ACTS = {'eval': 'evaluate', 'export': 'export', 'predict': 'predict with'}
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
 
 
@@ -42,8 +42,9 @@ class Runtime:
     Attributes:
       strategy: the strategy of the whole run.
       folder: where the run leaves its files.
-      mode: 'train_and_eval', 'train', 'eval', 'continuous_eval', 'export', which hands the last
-        phase that has begun to `export`, or 'describe', which builds every phase and trains none.
+      mode: 'train_and_eval', 'train', 'eval', 'continuous_eval', 'export' or 'predict', which
+        hand the last phase that has begun to `export`, or 'describe', which builds every phase and
+        trains none.
       observers: told of all that happens; made for each phase by a function of phase and trainer.
       interruption: tells when to stop.
       description: the configuration's text, for TensorBoard.
@@ -114,7 +115,7 @@ def experiment(
     if runtime.mode == 'continuous_eval':
         return [_evaluate_continuously(runtime, phase, seed) for phase in phases]
     begun = _begun(runtime, phases, init_checkpoint)
-    if runtime.mode == 'export':
+    if runtime.mode in ('export', 'predict'):
         _export(runtime, begun[-1], seed, init_checkpoint)
         return []
     return [_evaluate(runtime, phase, seed, init_checkpoint) for phase in begun]

@@ -33,6 +33,7 @@ class Card:
       metrics: the evaluation of that step in the run folder, nothing where there was none.
       data: what the task says of its data.
       signatures: inputs and outputs by name, each with dtype and shape; null is any size.
+      formats: what else there is beside the SavedModel, see `formats.Converted`.
     """
 
     experiment: str
@@ -45,6 +46,7 @@ class Card:
     metrics: Mapping[str, float]
     data: Mapping[str, str]
     signatures: Mapping[str, Any]
+    formats: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:
         """Returns the card for programs."""
@@ -75,6 +77,7 @@ class Card:
                 '',
                 *_table(('signature', 'inputs', 'outputs'), map(self._row, self.signatures)),
                 '',
+                *self._other_formats(),
                 '## How to load it',
                 '',
                 self._example(),
@@ -84,6 +87,41 @@ class Card:
     def _row(self, name: str) -> tuple[str, str, str]:
         signature = self.signatures[name]
         return f'`{name}`', _shown(signature['inputs']), _shown(signature['outputs'])
+
+    def _other_formats(self) -> list[str]:
+        if not self.formats:
+            return []
+        rows = [
+            (
+                f'[{file["file"]}]({file["file"]})',
+                f'{file["bytes"]:,}',
+                f'{file["examples"]}',
+                '<br>'.join(_measures(output, of) for output, of in file['outputs'].items()),
+            )
+            for made in self.formats.values()
+            for file in made['files'].values()
+        ]
+        return [
+            '## Other formats',
+            '',
+            'Each file was compared with the SavedModel on examples of the data.',
+            '',
+            *_table(('file', 'bytes', 'examples', 'how close it is'), rows),
+            '',
+            *(
+                ['Not made:', '', *map('- {}'.format, self.not_made()), '']
+                if self.not_made()
+                else []
+            ),
+        ]
+
+    def not_made(self) -> list[str]:
+        """Returns one line for each signature and reason why some formats do not have it."""
+        lacking: dict[tuple[str, str], list[str]] = {}
+        for kind, made in self.formats.items():
+            for name, why in made['left_out'].items():
+                lacking.setdefault((name, why), []).append(kind)
+        return [f'{name} as {", ".join(kinds)}: {why}' for (name, why), kinds in lacking.items()]
 
     def _example(self) -> str:
         name = min(self.signatures, key=lambda name: name != 'serving_default')
@@ -103,6 +141,14 @@ def _shown(tensors: Mapping[str, Mapping[str, Any]]) -> str:
         f'`{name}` {tensor["dtype"]} '
         f'[{", ".join("any" if n is None else str(n) for n in tensor["shape"] or ())}]'
         for name, tensor in tensors.items()
+    )
+
+
+def _measures(output: str, of: Mapping[str, float]) -> str:
+    same = f', same class {of["same_class"]:.1%}' if 'same_class' in of else ''
+    return (
+        f'`{output}` relative error {of["relative_error"]:.2g}, largest {of["largest_error"]:.2g}'
+        f'{same}'
     )
 
 

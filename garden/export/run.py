@@ -1,23 +1,25 @@
 """From a run folder to a folder of its own, whole or not at all."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 from etils import epath
 
-from garden.core.errors import StorageError, UserError, did_you_mean
+from garden.core.errors import UserError, did_you_mean
+from garden.core.feed import Feed
 from garden.engine import config as config_lib
 from garden.engine.experiment import Phase, Runtime, experiment
+from garden.engine.replacing import replacing
 from garden.engine.run_folder import RunFolder
 from garden.engine.trainer import Trainer
+from garden.export import formats as formats_lib
 from garden.export import saved_model
 from garden.export.card import Card
 
 CHECKPOINTS = ('best', 'last')
-_CARD = 'card.json'
+CARD = 'card.json'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Exported:
     """What was exported.
 
     Attributes:
-      path: the folder: saved_model/, README.md, card.json, config.gin.
+      path: the folder: saved_model/, a folder for each other format, README.md, card.json,
+        config.gin.
       card: what it is.
     """
 
@@ -37,6 +40,7 @@ def export_run(
     run_dir: epath.PathLike,
     export_dir: epath.PathLike | None = None,
     checkpoint: str = 'best',
+    formats: Sequence[str] = (),
 ) -> Exported:
     """Exports the last phase that a run has begun.
 
@@ -45,14 +49,16 @@ def export_run(
       export_dir: where to; None for 'export' in the run folder. An export that is there is
         replaced.
       checkpoint: 'best', which takes the last where the run has kept no best one, or 'last'.
+      formats: what to write beside the SavedModel, of `formats.FORMATS`.
 
     Raises:
-      UserError: if `run_dir` is no run folder, has no checkpoint, or its task exports nothing.
+      UserError: if `run_dir` is no run folder, has no checkpoint, or its task exports nothing; or,
+        with all the rest exported, if a format holds nothing that is close to the SavedModel.
       StorageError: if it cannot be written; an export that was there is kept.
     """
     folder = RunFolder(run_dir, write=False, trains=False)
     config = config_lib.load(str(folder.stored_config))
-    return export(config, folder, export_dir, checkpoint)
+    return export(config, folder, export_dir, checkpoint, formats)
 
 
 def export(
@@ -60,6 +66,7 @@ def export(
     folder: RunFolder,
     export_dir: epath.PathLike | None = None,
     checkpoint: str = 'best',
+    formats: Sequence[str] = (),
 ) -> Exported:
     """As `export_run`, of a configuration that gin holds."""
     if checkpoint not in CHECKPOINTS:
@@ -67,6 +74,7 @@ def export(
             f'There is no checkpoint {checkpoint!r} to export.'
             f'{did_you_mean(checkpoint, CHECKPOINTS)} Choices: {", ".join(CHECKPOINTS)}.'
         )
+    formats_lib.check_names(formats)
     directory = epath.Path(export_dir or folder.export)
     exported: list[Exported] = []
 
@@ -79,12 +87,11 @@ def export(
             )
         signatures = saved_model.trace(functions)
         card = _card(config, folder, phase, trainer, kind, saved_model.describe(signatures))
-        with _replacing(directory) as scratch:
-            saved_model.write(signatures, scratch / 'saved_model')
-            (scratch / _CARD).write_text(card.to_json())
-            (scratch / 'README.md').write_text(card.to_markdown())
+        with replacing(directory, 'an export', CARD, '--export_dir') as scratch:
+            card = _write(scratch, card, signatures, trainer, formats)
             (scratch / 'config.gin').write_text(config.text)
         exported.append(Exported(directory, card))
+        _require_all(card, directory)
 
     # No strategy: one would leave the names of its devices in the graph.
     runtime = Runtime(
@@ -96,6 +103,34 @@ def export(
     )
     experiment(runtime)
     return exported[0]
+
+
+def _write(
+    folder: epath.Path,
+    card: Card,
+    signatures: saved_model.Signatures,
+    trainer: Trainer,
+    formats: Sequence[str],
+) -> Card:
+    """Writes all but the configuration, and returns the card with what the formats came to."""
+    saved_model.write(signatures, folder / formats_lib.SAVED_MODEL)
+    feed = Feed(seed=trainer.seed)
+    converted = formats_lib.convert_all(formats, trainer.task, signatures, feed, folder)
+    made = {name: dataclasses.asdict(one) for name, one in converted.items()}
+    card = dataclasses.replace(card, formats=made)
+    (folder / CARD).write_text(card.to_json())
+    (folder / 'README.md').write_text(card.to_markdown())
+    return card
+
+
+def _require_all(card: Card, directory: epath.Path) -> None:
+    for kind, made in card.formats.items():
+        if not made['files']:
+            reasons = '; '.join(f'{name}: {why}' for name, why in made['left_out'].items())
+            raise UserError(
+                f'Nothing of this task can be had as {kind} ({reasons}). All else is in '
+                f'{directory}: leave {kind} out of --export_formats.'
+            )
 
 
 def _card(
@@ -120,34 +155,3 @@ def _card(
         data=trainer.task.facts(),
         signatures=signatures,
     )
-
-
-@contextlib.contextmanager
-def _replacing(directory: epath.Path) -> Iterator[epath.Path]:
-    """Yields an empty folder that takes the place of `directory` when the context ends well."""
-    scratch, old = (directory.with_name(f'.{directory.name}.{end}') for end in ('new', 'old'))
-    if directory.exists() and not (directory / _CARD).exists():
-        raise UserError(
-            f'{directory} holds something else than an export: give another --export_dir.'
-        )
-    try:
-        for left in (scratch, old):
-            if left.exists():  # By a process that was killed.
-                left.rmtree()
-        scratch.mkdir(parents=True)
-        yield scratch
-        if directory.exists():
-            directory.rename(old)
-        scratch.rename(directory)
-        if old.exists():
-            old.rmtree()
-    except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, 'strerror', None) or getattr(error, 'message', error)
-        raise StorageError(
-            f'{directory} cannot be written ({reason}). Make room or give another --export_dir, '
-            'then run the same command again.'
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            if scratch.exists():
-                scratch.rmtree()

@@ -1,6 +1,6 @@
 """Writes a task's signatures as a SavedModel, which TensorFlow alone can load."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -36,14 +36,26 @@ def describe(signatures: Signatures) -> dict[str, dict[str, dict[str, dict[str, 
     """Returns the shapes and dtypes of the inputs and outputs of each signature, for JSON."""
     return {
         name: {
-            'inputs': _specs(_inputs(function)),
+            'inputs': _specs(inputs_of(function)),
             'outputs': _specs(function.structured_outputs),
         }
         for name, function in signatures.items()
     }
 
 
-def _inputs(function: Any) -> dict[str, tf.TensorSpec]:
+def load(directory: epath.PathLike, name: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """Returns a signature of a SavedModel, as a function of arrays by name that gives such."""
+    model = tf.saved_model.load(str(directory))  # It owns the variables: the closure keeps it.
+
+    def run(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        outputs = model.signatures[name](**{k: tf.constant(v) for k, v in inputs.items()})
+        return {key: tensor.numpy() for key, tensor in outputs.items()}
+
+    return run
+
+
+def inputs_of(function: Any) -> dict[str, tf.TensorSpec]:
+    """Returns what a signature takes, traced or loaded, by name."""
     positional, named = function.structured_input_signature
     return {spec.name: spec for spec in (*positional, *named.values())}
 

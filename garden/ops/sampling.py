@@ -53,38 +53,65 @@ class Sampler:
         ]
         return self(tf.concat(ways, 0), *(tf.repeat(part[:-1], length) for part in labels))
 
-    def signatures(self) -> Mapping[str, Callable[..., Any]]:
+    def named_inputs(self, numbers: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """Returns the inputs of numbered samples by the names of the signatures' arguments."""
+        return dict(zip(('latent', 'label'), self.inputs(numbers), strict=False))
+
+    def signatures(
+        self, looks: Callable[[tf.Tensor], tf.Tensor]
+    ) -> Mapping[str, Callable[..., Any]]:
         """Returns tf.functions to export, which give {'image', 'latent'}.
 
         * 'sample', the default: num (a scalar) images of a seed int32[2]; with classes, an image
           for each label [n] and seed. Equal seeds give equal images.
         * 'generate': the images of given codes 'latent' [n, latent_size], and labels.
 
-        Images are in the range of values that the generator was trained on.
+        Images are in the range of values that the generator was trained on. 'sample_picture' and
+        'generate_picture' take the same and give {'picture'}: what the images look like, uint8.
+
+        Args:
+          looks: makes pictures of images.
         """
         code = tf.TensorSpec([None, self._generator.latent_size], tf.float32, name='latent')
         seed = tf.TensorSpec([2], tf.int32, name='seed')
-        label = tf.TensorSpec([None], tf.int32, name='label')
-
-        def generate(latent: tf.Tensor, *label: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            return {'image': self(latent, *label), 'latent': latent}
-
         if self._classes is None:
             count = tf.TensorSpec([], tf.int32, name='num')
-            sample = tf.function(
-                lambda num, seed: generate(self.codes(num, seed)), input_signature=[count, seed]
-            )
-            generated = tf.function(generate, input_signature=[code])
+            sample = _exported(self._sampled, looks, count, seed)
+            generate = _exported(self._generated, looks, code)
         else:
-            sample = tf.function(
-                lambda label, seed: generate(self.codes(tf.shape(label)[0], seed), label),
-                input_signature=[label, seed],
-            )
-            generated = tf.function(
-                lambda latent, label: generate(latent, label), input_signature=[code, label]
-            )
-        return {'serving_default': sample, 'sample': sample, 'generate': generated}
+            label = tf.TensorSpec([None], tf.int32, name='label')
+            sample = _exported(self._sampled_labels, looks, label, seed)
+            generate = _exported(self._generated, looks, code, label)
+        return {
+            'serving_default': sample[0],
+            'sample': sample[0],
+            'sample_picture': sample[1],
+            'generate': generate[0],
+            'generate_picture': generate[1],
+        }
+
+    def _generated(self, latent: tf.Tensor, *label: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        return {'image': self(latent, *label), 'latent': latent}
+
+    def _sampled(self, num: tf.Tensor, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        return self._generated(self.codes(num, seed))
+
+    def _sampled_labels(self, label: tf.Tensor, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        return self._generated(self.codes(tf.shape(label)[0], seed), label)
 
     @property
     def _classes(self) -> int | None:
         return self._generator.num_classes
+
+
+def _exported(
+    make: Callable[..., Mapping[str, tf.Tensor]],
+    looks: Callable[[tf.Tensor], tf.Tensor],
+    *taken: tf.TensorSpec,
+) -> tuple[Any, Any]:
+    """Returns what makes images, and what makes pictures of them."""
+
+    def pictures(*values: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        return {'picture': looks(make(*values)['image'])}
+
+    return tuple(tf.function(function, input_signature=taken) for function in (make, pictures))

@@ -9,7 +9,7 @@ import tf_keras as keras
 
 from garden.core import optim
 from garden.core.feed import Feed
-from garden.core.image_task import Images, ImageTask
+from garden.core.image_task import Images, ImageTask, mse
 from garden.core.registry import register
 from garden.core.standardization import Standardization
 from garden.core.task import Batch, Evaluator, Scalars
@@ -110,12 +110,12 @@ class Autoencoder(ImageTask):
         images = self._seen(batch['image'])
         outputs = {'image': images, 'reconstruction': self._reproduced(images)}
         loss = self._loss(images, outputs['reconstruction'])
-        scalars = {'loss': loss, 'mse': _mse(images, outputs['reconstruction'])}
+        scalars = {'loss': loss, 'mse': mse(images, outputs['reconstruction'])}
         if self._eval_corrupt is not None:
             outputs['corrupted'] = self._eval_corrupt(images, seed)
             outputs['denoised'] = self._reproduced(outputs['corrupted'])
-            scalars['noisy_mse'] = _mse(images, outputs['corrupted'])
-            scalars['denoised_mse'] = _mse(images, outputs['denoised'])
+            scalars['noisy_mse'] = mse(images, outputs['corrupted'])
+            scalars['denoised_mse'] = mse(images, outputs['denoised'])
         return scalars, outputs
 
     def evaluators(self) -> Mapping[str, Evaluator]:
@@ -149,7 +149,11 @@ class Autoencoder(ImageTask):
         return {'batch': strips({name: self._as_it_looks(row) for name, row in rows.items()})}
 
     def signatures(self) -> Mapping[str, Callable[..., Any]]:
-        """Exports `encode`, `decode` and `reconstruct`, of images as the data loader makes them."""
+        """Exports `encode`, `decode` and `reconstruct`, of images as the data loader makes them.
+
+        `reconstruct_picture` takes the bytes of files, and gives what the reconstruction looks like
+        and its squared error, of what the network sees, a mean over the pixels.
+        """
         image = tf.TensorSpec([None, *self.model.image_shape], tf.float32, name='image')
         code = tf.TensorSpec([None, self.model.code_size], tf.float32, name='code')
 
@@ -163,14 +167,27 @@ class Autoencoder(ImageTask):
 
         @tf.function(input_signature=[image])
         def reconstruct(image: tf.Tensor) -> Mapping[str, tf.Tensor]:
-            return {'image': self._raw(self.model(self._seen(image), training=False))}
+            return {'image': self._raw(self._reproduced(self._seen(image)))}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name='picture')])
+        def reconstruct_picture(picture: tf.Tensor) -> Mapping[str, tf.Tensor]:
+            images = self._seen(self._read(picture))
+            reproduced = self._reproduced(images)
+            looks = self._eval_data.looks(self._raw(reproduced))
+            return {'picture': looks, 'mse': mse(images, reproduced)}
 
         return {
             'encode': encode,
             'decode': decode,
             'reconstruct': reconstruct,
+            'reconstruct_picture': reconstruct_picture,
             'serving_default': reconstruct,
         }
+
+    def signature_data(self, name: str, feed: Feed) -> Iterator[Batch]:
+        """Yields images, and their codes."""
+        for batch in self.eval_data(feed):
+            yield {**batch, 'code': self.model.encode(self._seen(batch['image']))}
 
     def _reproduced(self, images: tf.Tensor) -> tf.Tensor:
         return tf.cast(self.model(images, training=False), tf.float32)
@@ -199,11 +216,6 @@ class Autoencoder(ImageTask):
         """Yields the training images as the network sees them."""
         for images in self._raw_training_images():
             yield np.asarray(self._seen(images))
-
-
-def _mse(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-    """Returns the squared error of each image, a mean over its pixels: [batch]."""
-    return tf.reduce_mean(tf.square(images - others), axis=[1, 2, 3])
 
 
 def _contrasted(filters: np.ndarray) -> np.ndarray:

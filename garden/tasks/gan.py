@@ -1,7 +1,7 @@
 """Generative adversarial networks: two networks, two optimizers, with classes or without."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -263,7 +263,12 @@ class GAN(Task):
 
     def signatures(self) -> Mapping[str, Callable[..., Any]]:
         """Exports samples of a seed and of codes; see `Sampler.signatures`."""
-        return self._sampler.signatures()
+        return self._sampler.signatures(self._train_data.looks)
+
+    def signature_data(self, name: str, feed: Feed) -> Iterator[Batch]:
+        """Yields the codes of the samples that evaluations judge."""
+        for batch in feed.numbers(self._samples, self._eval_batch_size):
+            yield {**batch, **self._sampler.named_inputs(batch['number'])}
 
 
 def _check(

@@ -1,7 +1,7 @@
 """Image classification: one network, one optimizer, softmax cross entropy, top-1 and top-5."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -283,6 +283,10 @@ class ImageClassification(Task):
             return {'probability': probability, 'class_name': names}
 
         return {'serving_default': classify, 'classify_picture': classify_picture}
+
+    def signature_data(self, name: str, feed: Feed) -> Iterable[Batch]:
+        """See the base class."""
+        return map(self._eval_data.unpack, self.eval_data(feed))
 
     def _class_names(self) -> Sequence[str]:
         try:

@@ -21,7 +21,7 @@ wrong, and where it is done right here (tests/tasks/test_numpy_gan.py holds each
     batches.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -228,7 +228,12 @@ class NumpyGAN(Task):
         """Exports `Sampler.signatures`: TensorFlow makes the samples, with the averaged weights."""
         network, weights = self._networks[0], self.average.values
         generator = _Generator(self._latent_size, lambda codes: network.graph(weights, codes))
-        return Sampler(generator, 'normal').signatures()
+        return Sampler(generator, 'normal').signatures(self._train_data.looks)
+
+    def signature_data(self, name: str, feed: Feed) -> Iterator[Batch]:
+        """Yields the codes of the samples that evaluations judge."""
+        for batch in feed.numbers(self._samples, self._eval_batch_size):
+            yield {**batch, **self._sampler.named_inputs(batch['number'])}
 
 
 def _norm(arrays: Parameters) -> float:

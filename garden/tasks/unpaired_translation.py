@@ -5,7 +5,7 @@ Two generators, a_to_b and b_to_a, and a discriminator for each domain. What Cyc
 discriminators see earlier fakes too, and which networks are updated in a step.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -276,21 +276,36 @@ class UnpairedTranslation(Task):
         return {f'batch_{key}': drawn(key) for key in ('a', 'b')}
 
     def signatures(self) -> Mapping[str, Callable[..., Any]]:
-        """Exports both translators: images in the units of the data to images."""
+        """Exports both translators: images in the units of the data to images.
 
-        def exported(network: keras.Model, shape: Sequence[int]) -> Callable[..., Any]:
-            spec = tf.TensorSpec([None, *shape], tf.float32, name='image')
-
-            @tf.function(input_signature=[spec])
-            def translate(image: tf.Tensor) -> Mapping[str, tf.Tensor]:
-                return {'image': network(image, training=False)}
-
-            return translate
-
+        `a_to_b_picture` and `b_to_a_picture` take the bytes of files and give pictures.
+        """
         return {
-            'a_to_b': exported(self.a_to_b, self._shapes['a']),
-            'b_to_a': exported(self.b_to_a, self._shapes['b']),
+            **self._translator('a_to_b', self.a_to_b),
+            **self._translator('b_to_a', self.b_to_a),
         }
+
+    def _translator(self, name: str, network: keras.Model) -> Mapping[str, Callable[..., Any]]:
+        start, end = name.split('_to_')
+        shape = self._shapes[start]
+        read, looks = getattr(self._eval_data, start).read, getattr(self._eval_data, end).looks
+
+        @tf.function(input_signature=[tf.TensorSpec([None, *shape], tf.float32, name='image')])
+        def translate(image: tf.Tensor) -> Mapping[str, tf.Tensor]:
+            return {'image': network(image, training=False)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name='picture')])
+        def translate_picture(picture: tf.Tensor) -> Mapping[str, tf.Tensor]:
+            spec = tf.TensorSpec(shape, tf.float32)
+            images = tf.map_fn(read, picture, fn_output_signature=spec)
+            return {'picture': looks(network(images, training=False))}
+
+        return {name: translate, f'{name}_picture': translate_picture}
+
+    def signature_data(self, name: str, feed: Feed) -> Iterator[Batch]:
+        """Yields the images that a translator starts from."""
+        for pair in self.eval_data(feed):
+            yield {**pair[name.split('_to_')[0]], 'mask': pair['mask']}
 
 
 def _shape(domain: SizedImages) -> tuple[int, int, int]:

@@ -1,7 +1,7 @@
 """Variational autoencoders (Kingma and Welling, arXiv:1312.6114), judged by their ELBO in nats."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +11,8 @@ import tf_keras as keras
 from garden.core import optim
 from garden.core.average import MovingAverage
 from garden.core.errors import UserError, did_you_mean
-from garden.core.image_task import Images, ImageTask
+from garden.core.feed import Feed
+from garden.core.image_task import Images, ImageTask, mse
 from garden.core.registry import register
 from garden.core.task import Batch, Evaluator, Scalars
 from garden.evaluators.reconstruction import ActiveUnits
@@ -149,7 +150,7 @@ class VAE(ImageTask):
             'reconstruction': reconstruction,
             'kl': kl,
             'negative_iwae': -bound,
-            'mse': tf.reduce_mean(tf.square(images - decoded), axis=[1, 2, 3]),
+            'mse': mse(images, decoded),
         }
         outputs = {'image': images, 'reconstruction': decoded, 'code_mean': mean}
         if 'sample_quality' in self._evaluators:
@@ -226,6 +227,8 @@ class VAE(ImageTask):
         """Exports `encode`, `decode`, `reconstruct` and `sample`.
 
         Images go in as the data loader makes them and are thresholded where training does so.
+        `reconstruct_picture` takes the bytes of files, and gives what the image decoded from the
+        code's mean looks like and its squared error, a mean over the pixels.
         """
         image = tf.TensorSpec([None, *self.model.image_shape], tf.float32, name='image')
         latent = tf.TensorSpec([None, self.model.latents], tf.float32, name='latent')
@@ -257,9 +260,24 @@ class VAE(ImageTask):
             'encode': encode,
             'decode': decode,
             'reconstruct': reconstruct,
+            'reconstruct_picture': self._reconstruct_picture(),
             'sample': sample,
             'serving_default': reconstruct,
         }
+
+    def _reconstruct_picture(self) -> Callable[..., Any]:
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name='picture')])
+        def reconstruct_picture(picture: tf.Tensor) -> Mapping[str, tf.Tensor]:
+            images = self._thresholded(self._read(picture))
+            decoded = self._image_of(self.model.encode(images)[0])
+            return {'picture': self._eval_data.looks(decoded), 'mse': mse(images, decoded)}
+
+        return reconstruct_picture
+
+    def signature_data(self, name: str, feed: Feed) -> Iterator[Batch]:
+        """Yields images, and draws of the prior."""
+        for number, batch in enumerate(self.eval_data(feed)):
+            yield {**batch, 'latent': self._prior(len(batch['image']), tf.constant([number, 3]))}
 
     def _seen(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Returns images as the network sees them."""
@@ -275,7 +293,10 @@ class VAE(ImageTask):
 
     def _code_of(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns mean and log variance of the codes of images as the data loader makes them."""
-        return self.model.encode(_threshold(images) if self._binarise == 'threshold' else images)
+        return self.model.encode(self._thresholded(images))
+
+    def _thresholded(self, images: tf.Tensor) -> tf.Tensor:
+        return _threshold(images) if self._binarise == 'threshold' else images
 
     def _image_of(self, codes: tf.Tensor) -> tf.Tensor:
         """Returns the images that are expected for codes [n, latents]."""

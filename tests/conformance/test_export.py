@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from catalogue import OFFLINE, costly
+from etils import epath
 
-from garden.export import saved_model
+from garden.core.feed import Feed
+from garden.export import formats, saved_model
 
 
 def value(spec):
@@ -17,6 +19,11 @@ def value(spec):
     if spec.dtype.is_integer:
         return tf.ones(shape, spec.dtype)
     return tf.random.stateless_uniform(shape, [1, 2])
+
+
+def specs_of(function):
+    """What a signature takes and gives."""
+    return [*saved_model.inputs_of(function).values(), *function.structured_outputs.values()]
 
 
 @pytest.mark.parametrize('name', costly(OFFLINE))
@@ -38,3 +45,14 @@ def test_what_is_exported_gives_what_the_task_gives(name, small, one_device, tmp
                 np.testing.assert_array_equal(tensor, expected[key])
             else:
                 np.testing.assert_allclose(tensor, expected[key], rtol=1e-5, atol=1e-5)
+    folder = epath.Path(tmp_path)
+    made = formats.convert_all(['tflite'], trainer.task, signatures, Feed(), folder)['tflite']
+    # All but what takes files, gives pictures, or draws random numbers of a seed.
+    numeric = {
+        name
+        for name, function in signatures.items()
+        if not {tf.string, tf.uint8} & {spec.dtype for spec in specs_of(function)}
+        and 'seed' not in saved_model.inputs_of(function)
+    }
+    assert numeric - {'serving_default'} <= set(made.files)
+    assert made.files

@@ -84,3 +84,20 @@ def test_labels_come_with_the_images_if_asked():
 def test_settings_that_make_no_sense_are_refused(settings, message):
     with pytest.raises(UserError, match=message):
         Images(Arrays({'image': noise(2, 8, 8, 1)}), 2, True, 8, **settings)
+
+
+@pytest.mark.parametrize(('fit', 'channels'), [('stretch', 3), ('crop', 1)])
+def test_a_picture_by_itself_is_read_as_an_evaluation_reads_it(fit, channels):
+    picture = noise(1, 12, 16, 3)
+    source = Arrays({'image': picture})
+    loader = Images(source, 1, False, 6, channels=channels, fit=fit, load_size=8, low=-1.0)
+    encoded = tf.io.encode_png(picture[0])
+    np.testing.assert_array_equal(loader.read(encoded), first(loader)['image'][0])
+
+
+def test_looks_are_the_same_in_a_graph():
+    loader = Images(Arrays({'image': noise(1, 8, 8, 3)}), 1, False, 8, low=-1.0)
+    images = np.linspace(-1.2, 1.2, 600, dtype=np.float32).reshape(2, 10, 10, 3)
+    drawn = tf.function(loader.looks)(images).numpy()
+    assert drawn.dtype == np.uint8
+    np.testing.assert_array_equal(drawn, loader.denormalize(images))

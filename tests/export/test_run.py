@@ -209,6 +209,70 @@ def test_mistakes_are_told_in_one_line(trained, tmp_path, monkeypatch, capfd):
     assert 'nothing to export' in refused(mode, f'--model_dir={tmp_path}')
     monkeypatch.setattr(ImageClassification, 'signatures', lambda self: {})
     assert 'has no signatures' in refused(mode, f'--model_dir={trained}')
+    files = [f'--input={tmp_path}', f'--output={tmp_path}/out']
+    predicting = refused('--mode=predict', f'--model_dir={trained}', *files)
+    assert 'nothing to predict with' in predicting
+    predicting = refused('--mode=predict', f'--model_dir={tmp_path}', *files)
+    assert 'nothing to predict with' in predicting
+
+
+def test_a_run_its_weights_and_its_export_predict_the_same(trained, tmp_path, capfd):
+    for i, level in enumerate((0, 90, 255)):
+        picture = tf.io.encode_png(tf.fill([20, 30, 3], tf.constant(level, tf.uint8)))
+        tf.io.write_file(f'{tmp_path}/in/{i}.png', picture)
+    exported = export_run(trained, tmp_path / 'export', 'last')
+    weights = tf.train.latest_checkpoint(trained / 'main/checkpoints')
+    last = export_run(trained, tmp_path / 'best')
+    assert exported.card.step != last.card.step
+    rows = {}
+    for name, flags in {
+        'run': [f'--model_dir={trained}'],
+        'best': [f'--export_dir={last.path}'],
+        'last': [f'--export_dir={exported.path}'],
+        'weights': [
+            '--experiment=regnety_mini',
+            f'--model_dir={tmp_path}/none',
+            f'--init_checkpoint={weights}',
+        ],
+    }.items():
+        out = tmp_path / f'{name}.jsonl'
+        flags += [f'--input={tmp_path}/in', f'--output={out}', '--top_k=3']
+        assert main(['--mode=predict', *flags]) == 0
+        rows[name] = [json.loads(line) for line in out.read_text().splitlines()]
+        assert [row['file'] for row in rows[name]] == [f'{tmp_path}/in/{i}.png' for i in range(3)]
+    assert '3 rows by classify_picture' in capfd.readouterr().out
+
+    def probabilities(name):
+        return [row['probability'] for row in rows[name]]
+
+    np.testing.assert_allclose(probabilities('run'), probabilities('best'), atol=1e-5)
+    # Weights that are loaded stand for themselves, not for the average that a run has made.
+    assert np.abs(np.subtract(probabilities('weights'), probabilities('last'))).max() > 1e-6
+    network = network_of(weights)
+    for row in rows['last']:
+        level = {0: 0, 1: 90, 2: 255}[int(row['file'][-5])]
+        image = np.full([1, 32, 32, 3], (level / 255 - MEAN) / STD, np.float32)
+        odds = np.exp(network(image, training=False).numpy()[0])
+        expected = sorted(odds / odds.sum(), reverse=True)[:3]
+        np.testing.assert_allclose(row['probability'], expected, atol=1e-5)
+    assert not (tmp_path / 'none').exists()
+
+
+@pytest.mark.slow
+def test_the_command_exports_every_format_and_says_how_close_each_is(trained, tmp_path, capfd):
+    kinds = ('tflite', 'tflite_float16', 'tflite_int8', 'onnx')
+    flags = [f'--model_dir={trained}', f'--export_dir={tmp_path}/out']
+    assert main(['--mode=export', *flags, f'--export_formats={",".join(kinds)}']) == 0
+    said = capfd.readouterr()
+    assert said.err == ''
+    assert 'tflite_int8: serving_default' in said.out
+    assert 'classify_picture as tflite' in said.out
+    card = json.loads((tmp_path / 'out/card.json').read_text())
+    for kind in kinds:
+        file = card['formats'][kind]['files']['serving_default']
+        assert (tmp_path / 'out' / file['file']).stat().st_size == file['bytes']
+        assert file['outputs']['logits']['same_class'] >= 0.95
+        assert file['file'] in (tmp_path / 'out/README.md').read_text()
 
 
 def test_converted_weights_are_exported_without_a_run(trained, tmp_path, capfd):

@@ -89,7 +89,13 @@ def test_what_is_exported_is_the_network_between_images_as_they_come(tmp_path):
     holder.kept = [system.model, system.standardization]
     tf.saved_model.save(holder, str(tmp_path), signatures=functions)
     loaded = tf.saved_model.load(str(tmp_path)).signatures
-    assert set(loaded) == {'encode', 'decode', 'reconstruct', 'serving_default'}
+    assert set(loaded) == {
+        'encode',
+        'decode',
+        'reconstruct',
+        'reconstruct_picture',
+        'serving_default',
+    }
     images = tf.constant(VALUES[:5])
     code = loaded['encode'](image=images)['code']
     assert code.shape == (5, 6)

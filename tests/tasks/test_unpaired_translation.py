@@ -139,6 +139,22 @@ def test_both_ways_are_exported(tmp_path):
             network = getattr(made, name)
             found = loaded[name](image=images)['image']
             np.testing.assert_allclose(found, network(images), atol=1e-6)
+    loader = pairs(False).b
+    pixels = np.random.default_rng(1).integers(0, 256, [2, 20, 30, 3], np.uint8)
+    files = tf.stack([tf.io.encode_png(one) for one in pixels])
+    images = np.stack([loader.read(one) for one in files])
+    expected = pairs(False).a.denormalize(made.b_to_a(images))
+    found = loaded['b_to_a_picture'](picture=files)['picture'].numpy()
+    assert found.dtype == np.uint8
+    np.testing.assert_allclose(found.astype(int), expected, atol=1)  # Of 255 levels.
+
+
+def test_a_translator_is_checked_on_images_of_its_own_domain():
+    made = task()
+    for name, channels in (('a_to_b', 1), ('b_to_a', 3)):
+        batches = list(made.signature_data(name, Feed()))
+        assert sum(int(batch['mask'].numpy().sum()) for batch in batches) == 12
+        assert batches[0]['image'].shape == [4, 16, 16, channels]
 
 
 def test_evaluation_measures_both_cycles_and_draws_what_comes_back(one_device):
