@@ -222,7 +222,7 @@ def _main(args: argparse.Namespace) -> int:
     of_a_run = args.mode in ('export', 'predict')
     _require_flags(args)
     if args.mode == 'predict' and args.export_dir:
-        _set_environment(args.debug)
+        set_environment(args.debug)
         from garden.cli.predict import predict_exported
 
         return predict_exported(args)

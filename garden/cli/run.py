@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, config: config_lib.Config) -> int:
         if args.mode == 'predict':
             from garden.cli.predict import predict
 
-            folder = RunFolder(_path(args, config), write=False, trains=False)
+            folder = RunFolder(path(args, config), write=False, trains=False)
             _require_configuration(folder, args, config)
             return predict(args, config, folder)
         return _launch(args, config, strategy)
