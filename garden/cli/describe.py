@@ -19,7 +19,6 @@ from garden.engine.config import Config
 from garden.engine.experiment import Phase, Runtime, experiment
 from garden.engine.run_folder import RunFolder
 from garden.engine.trainer import Trainer
-from garden.figures import png
 from garden.figures.curves import learning_curves
 
 _SAMPLES = 400
@@ -44,11 +43,9 @@ def describe(config: Config, strategy: tf.distribute.Strategy, folder: RunFolder
             pictures |= _input(console, trainer.task, strategy)
         except UserError as error:  # Data that are not there need not keep the rest from view.
             console.print(f'input: {error}', markup=False)
-        for name, picture in pictures.items():
-            path = folder.pictures / f'{phase.name}_{name}.png'
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(png.encode(picture))
-            console.print(f'drawn: {path}')
+        folder.write_pictures(phase.name, pictures)
+        for name in pictures:
+            console.print(f'drawn: {folder.picture(phase.name, name)}')
         if isinstance(strategy, tpu_safety.Rehearsal):
             try:
                 tpu_safety.check(trainer)

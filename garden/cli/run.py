@@ -15,18 +15,17 @@ from garden.cli.terminal import Terminal
 from garden.core.bad_examples import different
 from garden.core.errors import UserError
 from garden.engine import config as config_lib
-from garden.engine import mistakes, networks
+from garden.engine import mistakes, networks, provenance
 from garden.engine.controller import Observer
 from garden.engine.data_service import DataService
 from garden.engine.experiment import Phase, Result, Runtime, experiment
 from garden.engine.failures import passing_failure
 from garden.engine.interruption import EXIT_STATUS, Interrupted, Interruption
 from garden.engine.recorder import Recorder
-from garden.engine.run_folder import RunFolder, command_line
+from garden.engine.run_folder import RunFolder
 from garden.engine.strategy import asks_for_tpu, make_strategy
 from garden.engine.tpu_safety import Rehearsal
 from garden.engine.trainer import Trainer
-from garden.figures import png
 from garden.report import curves
 
 
@@ -180,7 +179,7 @@ def _open_folder(
         folder.write_text(folder.config.name, config.text)
         seed = config.get('garden.experiment.seed') or 0
         devices = f'{strategy.num_replicas_in_sync} x {_device(strategy)}'
-        folder.note_launch(command_line(), seed, devices)
+        folder.note_launch(provenance.launch(seed, devices))
     return folder
 
 
@@ -227,9 +226,7 @@ def _conclude(folder: RunFolder, results: Sequence[Result]) -> None:
     )
     if not folder.trains:
         return
-    folder.pictures.mkdir(exist_ok=True)
     for result in results:
         picture = curves.draw(folder, result.phase, result.targets)
         if picture is not None:
-            path = folder.pictures / f'{result.phase}_learning_curves.png'
-            path.write_bytes(png.encode(picture))
+            folder.write_pictures(result.phase, {'learning_curves': picture})

@@ -8,7 +8,6 @@ import numpy as np
 
 from garden.core.bad_examples import BadExample
 from garden.engine.run_folder import RunFolder
-from garden.figures import png
 
 
 class Recorder:
@@ -32,11 +31,7 @@ class Recorder:
     ) -> None:
         """Writes an evaluation; a picture replaces the last of its name, TensorBoard keeps all."""
         self._write('eval', step, metrics)
-        if self._folder.write and pictures:
-            self._folder.pictures.mkdir(exist_ok=True)
-            for name, picture in pictures.items():
-                path = self._folder.pictures / f'{self._phase}_{name}.png'
-                path.write_bytes(png.encode(picture))
+        self._folder.write_pictures(self._phase, pictures)
 
     def recovered(self, step: int, restored: int, what: Sequence[str]) -> None:
         """Writes that the phase went back, and drops what it takes back."""

@@ -20,24 +20,19 @@ export/                 what `--mode=export` makes of it
 
 import contextlib
 import dataclasses
-import datetime
 import fcntl
 import functools
-import importlib.metadata
 import json
 import os
-import platform
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from etils import epath
 
-import garden
 from garden.core.errors import StorageError, UserError
+from garden.figures import png
 
 if TYPE_CHECKING:
     from garden.core.bad_examples import BadExample
@@ -199,39 +194,43 @@ class RunFolder:
             pass
         return False
 
-    def write_text(self, name: str, text: str) -> None:
+    def write_bytes(self, name: str, data: bytes) -> None:
         """Writes a file of the folder, whole or not at all."""
         if not self.write:
             return
         path = self.path / name
         scratch = path.with_name(f'.{path.name}.{os.getpid()}')
-        scratch.write_text(text)
+        scratch.write_bytes(data)
         scratch.replace(path)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a text file of the folder, whole or not at all."""
+        self.write_bytes(name, text.encode())
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes a JSON file of the folder, whole or not at all."""
         self.write_text(name, json.dumps(value, indent=2) + '\n')
 
-    def note_launch(self, command: Sequence[str], seed: int, devices: str) -> None:
-        """Adds this launch to run.json."""
-        path = self.path / 'run.json'
+    def note_launch(self, launch: Mapping[str, Any]) -> None:
+        """Adds a launch to run.json; see `provenance.launch`."""
         try:
-            launches = json.loads(path.read_text())['launches']
+            launches = json.loads((self.path / 'run.json').read_text())['launches']
         except (OSError, ValueError, KeyError, TypeError):  # None yet, or cut short by a kill.
             launches = []
-        launches.append(
-            {
-                'time': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
-                'command': list(command),
-                'seed': seed,
-                'devices': devices,
-                'python': platform.python_version(),
-                'platform': platform.platform(),
-                'versions': _versions(),
-                'git': _git_state(),
-            }
-        )
-        self.write_json('run.json', {'launches': launches})
+        self.write_json('run.json', {'launches': [*launches, launch]})
+
+    def picture(self, phase: str, name: str) -> epath.Path:
+        """The PNG file of a picture."""
+        return self.pictures / f'{phase}_{name}.png'
+
+    def write_pictures(self, phase: str, pictures: Mapping[str, np.ndarray]) -> None:
+        """Writes images, uint8 [h, w, 3], as PNG; each replaces the last of its name."""
+        if not self.write or not pictures:
+            return
+        self.pictures.mkdir(parents=True, exist_ok=True)
+        for name, picture in pictures.items():
+            path = self.picture(phase, name).relative_to(self.path)
+            self.write_bytes(os.fspath(path), png.encode(picture))
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Adds one line to metrics.jsonl."""
@@ -329,38 +328,3 @@ def _rows(path: epath.Path) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(row, dict):
             yield row
-
-
-def _versions() -> dict[str, str]:
-    """Returns the version of every installed package."""
-    found = {d.name: d.version for d in importlib.metadata.distributions()}
-    return dict(sorted(found.items(), key=lambda item: item[0].lower())) | {
-        'garden': garden.__version__
-    }
-
-
-def _git_state() -> dict[str, Any] | None:
-    """Returns the commit that the code is at and whether it was changed since, None outside git."""
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ('git', '-C', str(Path(__file__).parent), *arguments),
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        ).stdout.strip()
-
-    try:
-        git('ls-files', '--error-unmatch', Path(__file__).name)  # Not some repository around us.
-        return {
-            'commit': git('rev-parse', 'HEAD'),
-            'changed': bool(git('status', '--porcelain', '--', '*.py', '*.gin')),
-        }
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def command_line() -> list[str]:
-    """Returns the command that started this process."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]

@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from garden.core.errors import UserError
+from garden.engine import provenance
 from garden.engine.run_folder import RunFolder
 
 
@@ -38,10 +40,27 @@ def test_rewinding_keeps_other_phases_and_recoveries(folder):
     assert list(folder.read_metrics()) == [line for line in kept if line != row(5, 'eval')]
 
 
-def test_each_launch_is_noted_even_after_a_broken_note(folder):
-    folder.note_launch(['launch.py'], 0, '1 x CPU')
+def test_a_picture_is_there_whole_or_as_it_was(folder, monkeypatch):
+    picture = np.zeros([4, 4, 3], np.uint8)
+    folder.write_pictures('main', {'samples': picture})
+    before = folder.picture('main', 'samples').read_bytes()
+    assert before.startswith(b'\x89PNG')
+
+    def killed(self, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(folder.path), 'replace', killed)
+    with pytest.raises(KeyboardInterrupt):
+        folder.write_pictures('main', {'samples': picture + 255})
+    assert folder.picture('main', 'samples').read_bytes() == before
+    assert len(list(folder.pictures.glob('*.png'))) == 1
+
+
+def test_each_launch_is_noted_even_after_a_broken_note(folder, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['/somewhere/launch.py', '--x'])
+    folder.note_launch(provenance.launch(0, '1 x CPU'))
     (folder.path / 'run.json').write_text('{"launches": [')
-    folder.note_launch(['launch.py', '--x'], 3, '1 x CPU')
+    folder.note_launch(provenance.launch(3, '1 x CPU'))
     (launch,) = json.loads((folder.path / 'run.json').read_text())['launches']
     assert launch['command'] == ['launch.py', '--x']
     assert launch['seed'] == 3
