@@ -178,6 +178,9 @@ def again(program, *arguments):
         [str(DEPLOY / 'again.sh'), sys.executable, '-c', program, *arguments],
         stdout=subprocess.PIPE,
         text=True,
+        # A script cannot catch what it was started to ignore, as whoever runs the tests in the
+        # background starts them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

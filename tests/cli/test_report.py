@@ -218,13 +218,16 @@ def test_many_differences_are_folded_away(report, tmp_path, count, folds):
     assert (tmp_path / 'both' / 'index.html').read_text().count('<details>') == folds
 
 
+KINDS = 'a run (run.json or evaluation.json) or a sweep (sweep.gin)'
+
+
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [
         ([], 'What is to be reported? Name the folder of a run, e.g. runs/NAME.'),
         (['rum'], 'rum: there is no such folder. Did you mean run? Name the folder of a run.'),
-        (['.'], '. is not the folder of a run (run.json or evaluation.json). Did you mean run?'),
-        (['empty'], 'empty is not the folder of a run (run.json or evaluation.json).'),
+        (['.'], f'. is not the folder of {KINDS}. Did you mean run?'),
+        (['empty'], f'empty is not the folder of {KINDS}.'),
         (['run', 'empty', '--output=x'], 'empty is not the folder of a run'),
         (['run', 'other'], 'Where? Of several runs one page is made: give --output=FOLDER.'),
         (['run', '--outptu=x'], 'There is no flag --outptu. Did you mean --output?'),
