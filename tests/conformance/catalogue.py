@@ -15,7 +15,7 @@ OFFLINE = [name for name in NAMES if EXPERIMENTS[name].header.offline]
 MODELS = registry.names('models')
 
 _EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
-_EXHAUSTIVE = [pytest.mark.slow, pytest.mark.exhaustive]
+EXHAUSTIVE = [pytest.mark.slow, pytest.mark.exhaustive]
 _SOURCE = re.compile(r'^(\S+) = @(?:\w+/)*sources\.\w+\(\)$', re.MULTILINE)
 
 
@@ -40,7 +40,7 @@ def stand_ins(names: Iterable[str], *marks: object) -> list[object]:
     parameters = []
     for name in names:
         kind = (tasks_of(name), name in OFFLINE)
-        parameters.append(pytest.param(name, marks=_EXHAUSTIVE if kind in taken else marks))
+        parameters.append(pytest.param(name, marks=EXHAUSTIVE if kind in taken else marks))
         taken.add(kind)
     return parameters
 
