@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -124,8 +125,8 @@ def with_arguments(script: str, arguments: str) -> str:
 
 
 def _launches(line: str) -> bool:
-    words = shlex.split(line, comments=True)
-    return any(word.startswith('--experiment') for word in words)
+    # No parsing: a line may be a part of a quoted text.
+    return re.search(r'(?<!\S)--experiment\b', line.split(' #')[0]) is not None
 
 
 def _end(process: subprocess.Popen[str]) -> None:
