@@ -1,10 +1,24 @@
 """A parser of flags whose refusals are users' mistakes, told in one line."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from garden.core.errors import UserError, did_you_mean
+
+
+def of_command(name: str, description: str | None, epilog: str | None = None) -> 'Parser':
+    """Returns the parser of `garden NAME`, which has the flag that all commands have."""
+    parser = Parser(
+        prog=f'{sys.argv[0].rpartition("/")[2]} {name}',
+        description=description,
+        epilog=epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter if epilog else argparse.HelpFormatter,
+    )
+    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
+    return parser
 
 
 class Parser(argparse.ArgumentParser):

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from garden.sweep.folder import COMPLETE, PRUNED, RUNNING, SweepFolder, Trial
 from garden.sweep.plan import Plan
+from garden.sweep.space import short
 
 _COLOURS = {COMPLETE: 'green', PRUNED: 'dim'}
 
@@ -56,7 +57,7 @@ class SweepTerminal:
         colour = _COLOURS.get(trial.state, 'red')
         value = '' if trial.value is None else f' {self._plan.sweep.metric} {trial.value:.5g}'
         step = '' if trial.step is None else f' at step {trial.step:,}'
-        mark = '  [bold green]best so far[/]' if best is trial or best == trial else ''
+        mark = '  [bold green]best so far[/]' if best == trial else ''
         reason = f'  {escape(trial.reason)}' if trial.reason else ''
         self._print(
             f'{trial.number:4} [{colour}]{trial.state:10}[/]{value}{step}, {trial.seconds:.0f} s'
@@ -91,16 +92,8 @@ class SweepTerminal:
         self._print(escape(shlex.join(best.command)))
 
     def _settings(self, trial: Trial) -> str:
-        shown = (f'{key.rpartition(".")[2]} {_short(text)}' for key, text in trial.point.items())
+        shown = (f'{key.rpartition(".")[2]} {short(text)}' for key, text in trial.point.items())
         return escape('  '.join(shown))
 
     def _print(self, text: str) -> None:
         self._console.print(text)
-
-
-def _short(text: str) -> str:
-    """Returns a number with as many digits as one can compare."""
-    try:
-        return f'{float(text):.4g}'
-    except ValueError:
-        return text

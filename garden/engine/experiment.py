@@ -32,6 +32,7 @@ from garden.engine.trainer import Trainer
 from garden.engine.warm_start import from_checkpoint, from_phases
 
 _ACTS = {'eval': 'evaluate', 'export': 'export', 'predict': 'predict with'}
+CHECKPOINTS = ('best', 'last')
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
 
 
@@ -68,6 +69,13 @@ class Runtime:
     data_service: DataService | None = None
     checkpoint: str = 'best'
     export: Callable[[Phase, Trainer, str], None] = lambda phase, trainer, kind: None
+
+    def __post_init__(self) -> None:
+        if self.checkpoint not in CHECKPOINTS:
+            raise UserError(
+                f'There is no checkpoint {self.checkpoint!r}.'
+                f'{did_you_mean(self.checkpoint, CHECKPOINTS)} Choices: {", ".join(CHECKPOINTS)}.'
+            )
 
 
 @gin.configurable(module='garden', denylist=['runtime'])

@@ -78,8 +78,9 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         self.examples_per_step = 0
         self._jit_compile = jit_compile
         self._data_service = data_service
-        names = _norm_names(task) if gradient_norms else {}
-        self._norm_names = names
+        self._gradient_norms = gradient_norms
+        self._norm_names = names = _norm_names(task) if gradient_norms else {}
+        self._measured: set[str] = set()
         with tf.device('CPU'):  # Where another thread can set it while a loop is running.
             self._halted = tf.Variable(False, trainable=False)
         self._evaluators: Mapping[str, Any] = {}
@@ -198,9 +199,19 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
                 self._run(replica_step, batch, step, next(calls), arrived)
 
             self.task.step(run, batch, step)
+            self._require_norms()
             for average in self._averages:
                 average.update(step + 1)
             self.global_step.assign_add(1)
+
+    def _require_norms(self) -> None:
+        """Refuses to report norms that nothing has measured, when a step was traced as a whole."""
+        all_measured = self._measured and self._measured == {*self._norm_names.values()}
+        if self._gradient_norms and not all_measured:
+            raise UserError(
+                f'phase.gradient_norms: {type(self.task).__name__} applies its gradients by itself '
+                '(not by garden.core.optim), so that there are no norms to report: leave it out.'
+            )
 
     def _run(
         self,
@@ -217,7 +228,9 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
                 norms = stack.enter_context(optim.recorded_norms()) if self._norm_names else []
                 scalars = dict(replica_step(batch, seed))
             for optimizer, norm in norms:
-                scalars[self._norm_names[id(optimizer)]] = norm
+                name = self._norm_names[id(optimizer)]
+                scalars[name] = norm
+                self._measured.add(name)
             for name, value in scalars.items():
                 if name not in self._train:
                     raise UserError(

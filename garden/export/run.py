@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 from etils import epath
 
-from garden.core.errors import UserError, did_you_mean
+from garden.core.errors import UserError
 from garden.core.feed import Feed
 from garden.engine import config as config_lib
 from garden.engine.experiment import Phase, Runtime, experiment
@@ -18,7 +18,6 @@ from garden.export import formats as formats_lib
 from garden.export import saved_model
 from garden.export.card import Card
 
-CHECKPOINTS = ('best', 'last')
 CARD = 'card.json'
 
 
@@ -69,11 +68,6 @@ def export(
     formats: Sequence[str] = (),
 ) -> Exported:
     """As `export_run`, of a configuration that gin holds."""
-    if checkpoint not in CHECKPOINTS:
-        raise UserError(
-            f'There is no checkpoint {checkpoint!r} to export.'
-            f'{did_you_mean(checkpoint, CHECKPOINTS)} Choices: {", ".join(CHECKPOINTS)}.'
-        )
     formats_lib.check_names(formats)
     directory = epath.Path(export_dir or folder.export)
     exported: list[Exported] = []
@@ -87,7 +81,7 @@ def export(
             )
         signatures = saved_model.trace(functions)
         card = _card(config, folder, phase, trainer, kind, saved_model.describe(signatures))
-        with replacing(directory, 'an export', CARD, '--export_dir') as scratch:
+        with replacing(directory, 'an export', _is_export, '--export_dir') as scratch:
             card = _write(scratch, card, signatures, trainer, formats)
             (scratch / 'config.gin').write_text(config.text)
         exported.append(Exported(directory, card))
@@ -155,3 +149,7 @@ def _card(
         data=trainer.task.facts(),
         signatures=signatures,
     )
+
+
+def _is_export(folder: epath.Path) -> bool:
+    return (folder / CARD).exists()

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from garden.engine.phase import Phase
     from garden.engine.trainer import Trainer
 
-CHECKPOINTS = ('best', 'last')
-
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
@@ -168,11 +166,6 @@ def load_run(run_dir: 'epath.PathLike', checkpoint: str = 'best') -> Run:
     from garden.engine import config as config_lib
     from garden.engine.run_folder import RunFolder
 
-    if checkpoint not in CHECKPOINTS:
-        raise UserError(
-            f'There is no checkpoint {checkpoint!r} to load.'
-            f'{did_you_mean(checkpoint, CHECKPOINTS)} Choices: {", ".join(CHECKPOINTS)}.'
-        )
     folder = RunFolder(run_dir, write=False, trains=False)
     with config_lib.set_aside():
         config = config_lib.load(str(folder.stored_config))

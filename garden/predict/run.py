@@ -18,6 +18,7 @@ from garden.engine.experiment import Phase, Runtime, experiment
 from garden.engine.replacing import placing, replacing
 from garden.engine.run_folder import RunFolder
 from garden.engine.trainer import Trainer
+from garden.export.formats import SAVED_MODEL
 from garden.export.quiet import quiet
 from garden.predict.calls import UnreadableError, rows, separately
 from garden.predict.columns import Columns
@@ -25,7 +26,6 @@ from garden.predict.files import ARRAYS, arrays, contents, find
 from garden.predict.output import MARKER, TABLE, Output, is_table
 from garden.predict.signature import Signature, choose
 
-_SAVED_MODEL = 'saved_model'
 _BATCH = 32  # Examples that go through the network at a time.
 _TOP = 5
 
@@ -105,10 +105,10 @@ def predict_export(export_dir: epath.PathLike, request: Request) -> Predicted:
       UserError: if it is neither, and as `predict`.
     """
     given = epath.Path(export_dir)
-    folders = [path for path in (given / _SAVED_MODEL, given) if _is_saved_model(path)]
+    folders = [path for path in (given / SAVED_MODEL, given) if _is_saved_model(path)]
     if not folders:
         raise UserError(
-            f'{given} is no export: there is no {_SAVED_MODEL} in it. Make one with --mode=export, '
+            f'{given} is no export: there is no {SAVED_MODEL} in it. Make one with --mode=export, '
             'or name a run with --model_dir.'
         )
     try:
@@ -172,8 +172,12 @@ def _folder(path: epath.Path) -> Iterator[epath.Path]:
         with placing(path, '--output') as scratch:
             yield scratch
     else:
-        with replacing(path, 'predictions', MARKER, '--output') as scratch:
+        with replacing(path, 'predictions', _is_ours, '--output') as scratch:
             yield scratch
+
+
+def _is_ours(folder: epath.Path) -> bool:
+    return (folder / MARKER).exists()
 
 
 def _held(path: epath.Path) -> Sequence[str] | None:

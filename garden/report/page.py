@@ -5,17 +5,17 @@ asks for nothing over the network, and the pictures once more as PNG files.
 """
 
 import base64
-import contextlib
 import dataclasses
 import datetime
 import re
-import shutil
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from etils import epath
+
 import garden
-from garden.core.errors import StorageError, UserError
+from garden.engine.replacing import replacing
 
 INDEX = 'index.html'
 _SIGN = '<meta name="generator" content="garden report">'
@@ -198,7 +198,7 @@ def write(page: Page, folder: Path) -> Path:
       UserError: if the folder holds something else than a report.
       StorageError: if it cannot be written; what was there is kept.
     """
-    with _replacing(folder) as scratch:
+    with replacing(epath.Path(folder), 'a report', _is_report, '--output') as scratch:
         (scratch / 'pictures').mkdir()
         for picture in page.pictures:
             name = re.sub(r'[^\w.-]', '_', picture.name)
@@ -207,35 +207,6 @@ def write(page: Page, folder: Path) -> Path:
     return folder / INDEX
 
 
-@contextlib.contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """Yields an empty folder that takes the place of `folder` when the context ends well."""
-    _require_report(folder)
-    folder = folder.resolve()  # It may be '.', or a link.
-    scratch, old = (folder.with_name(f'.{folder.name}.{end}') for end in ('new', 'old'))
-    try:
-        for left in (scratch, old):
-            if left.exists():  # By a process that was killed.
-                shutil.rmtree(left)
-        scratch.mkdir(parents=True)
-        yield scratch
-        if folder.exists():
-            folder.rename(old)
-        scratch.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise StorageError(
-            f'{folder} cannot be written ({error.strerror}). Make room or give another --output.'
-        ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _require_report(folder: Path) -> None:
-    if not folder.exists():
-        return
+def _is_report(folder: epath.Path) -> bool:
     index = folder / INDEX
-    empty = folder.is_dir() and not any(folder.iterdir())
-    if empty or (index.is_file() and _SIGN in index.read_text(errors='replace')[:2000]):
-        return
-    raise UserError(f'{folder} holds something else than a report: give another --output.')
+    return index.is_file() and _SIGN.encode() in index.read_bytes()[:2000]

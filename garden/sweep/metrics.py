@@ -56,11 +56,22 @@ def outcome(
     Returns:
       None for a run without such an evaluation.
     """
-    named = [row for row in rows if metric in row and phase in (None, row['phase'])]
-    if not named:
+    found = counted(rows, metric, phase)
+    if not found:
         return None
-    found = [(row['step'], row[metric]) for row in named if row['phase'] == named[-1]['phase']]
-    finite = [one for one in found if one[1] is not None]
-    if value == 'last' or not finite:
+    if value == 'last' or not finite(found):
         return found[-1]
-    return (max if goal == 'max' else min)(finite, key=lambda one: one[1])
+    return (max if goal == 'max' else min)(finite(found), key=lambda one: one[1])
+
+
+def counted(
+    rows: Sequence[dict[str, Any]], metric: str, phase: str | None
+) -> list[tuple[int, float | None]]:
+    """Returns step and value of the evaluations that count; see `outcome`."""
+    named = [row for row in rows if metric in row and phase in (None, row['phase'])]
+    return [(row['step'], row[metric]) for row in named if row['phase'] == named[-1]['phase']]
+
+
+def finite(values: Sequence[tuple[int, float | None]]) -> list[tuple[int, float]]:
+    """Returns those that are numbers: None stands for one that is not finite."""
+    return [(step, value) for step, value in values if value is not None]

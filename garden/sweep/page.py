@@ -11,8 +11,9 @@ from garden.engine.run_folder import RunFolder
 from garden.report.page import Cell, Fold, Gallery, Page, Picture, Section, Table, Text
 from garden.sweep import plan
 from garden.sweep.folder import COMPLETE, RUNNING, SweepFolder, Trial, best
+from garden.sweep.metrics import counted, finite
 from garden.sweep.plan import Stored
-from garden.sweep.space import Range
+from garden.sweep.space import Range, short
 
 _TONES = {COMPLETE: '', 'pruned': 'faint', RUNNING: 'faint'}
 
@@ -74,7 +75,7 @@ def _table(stored: Stored, trials: Sequence[Trial], leader: Trial | None) -> Tab
     rows: list[list[Cell | str]] = []
     for trial in trials:
         tone = 'best' if trial == leader else _TONES.get(trial.state, 'bad')
-        settings = [_short(trial.point.get(key, '')) for key in stored.space]
+        settings = [short(trial.point.get(key, '')) for key in stored.space]
         shown = [_number(trial.value), '' if trial.step is None else f'{trial.step:,}']
         state = Cell(f'{trial.state}: {trial.reason}' if trial.reason else trial.state, tone)
         value = Cell(shown[0], tone)
@@ -126,15 +127,11 @@ def _curves(
 ) -> Mapping[int, tuple[list[float], list[float]]]:
     found: dict[int, tuple[list[float], list[float]]] = {}
     for trial in trials:
-        rows = [
-            row
-            for row in RunFolder(folder.run_folder(trial.number)).read_metrics()
-            if row['kind'] == 'eval' and row.get(stored.metric) is not None
-        ]
-        phase = stored.phase or (rows[-1]['phase'] if rows else None)
-        rows = [row for row in rows if row['phase'] == phase]
-        if rows:
-            found[trial.number] = ([r['step'] for r in rows], [r[stored.metric] for r in rows])
+        rows = RunFolder(folder.run_folder(trial.number)).read_metrics()
+        evaluations = [row for row in rows if row['kind'] == 'eval']
+        values = finite(counted(evaluations, stored.metric, stored.phase))
+        if values:
+            found[trial.number] = ([step for step, _ in values], [value for _, value in values])
     return found
 
 
@@ -149,8 +146,3 @@ def _place(text: str) -> float | str:
 
 def _number(value: float | None) -> str:
     return '' if value is None else f'{value:.5g}'
-
-
-def _short(text: str) -> str:
-    place = _place(text)
-    return place if isinstance(place, str) else f'{place:.4g}'

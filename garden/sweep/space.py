@@ -87,6 +87,14 @@ def number(dimension: Range, value: float) -> str:
     return formatted(int(value) if dimension.whole else float(value))
 
 
+def short(text: str) -> str:
+    """Returns a value that gin writes with as many digits as one can compare."""
+    try:
+        return f'{float(text):.4g}'
+    except ValueError:
+        return text
+
+
 def examples(space: Space) -> list[Point]:
     """Returns points which together have both ends of each range and each value of a choice."""
     count = max(len(d.values) if isinstance(d, Choice) else 2 for d in space.values())

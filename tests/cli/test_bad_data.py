@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import regnety_mini
 import tensorflow as tf
 from launching import free_ports
 
@@ -10,14 +11,8 @@ from garden.core.feed import shuffled
 from garden.sources.records import record_offsets
 from garden.sources.tfds import TFDS
 
-QUICK = (
-    '--experiment=regnety_mini',
-    '--gin=train_steps = 4',
-    '--gin=garden.phase.steps_per_loop = 2',
-    '--gin=garden.phase.eval_interval = 4',
-    '--gin=garden.phase.checkpoint_interval = 2',
-    '--gin=schedules.cosine.warmup_steps = 1',
-    '--gin=batch_size = 64',
+QUICK = regnety_mini.flags(
+    'garden.phase.eval_interval = 4', 'garden.phase.checkpoint_interval = 2', 'batch_size = 64'
 )
 
 

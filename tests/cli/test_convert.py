@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import regnety_mini
 import safetensors.numpy
 import tensorflow as tf
 
@@ -13,18 +14,9 @@ from garden.cli.launch import main
 from garden.convert import layout
 
 CODE = Path(__file__).parents[1] / 'convert' / 'data' / 'runs_code.pth'
-DESIGN = 'None, depth=4, w_0=24, w_a=16.0, w_m=2.0, group_width=8, stem_width=16'
-MINI = f'--model=regnety({DESIGN}, num_classes=10)'
-QUICK = (
-    '--experiment=regnety_mini',
-    '--strategy=one_device',
-    '--gin=train_steps = 4',
-    '--gin=garden.phase.steps_per_loop = 2',
-    '--gin=garden.phase.eval_interval = 4',
-    '--gin=garden.phase.checkpoint_interval = 2',
-    '--gin=schedules.cosine.warmup_steps = 1',
-    '--gin=garden.phase.targets = ()',
-)
+_DESIGN = ', '.join(f'{name}={value}' for name, value in regnety_mini.DESIGN.items())
+MINI = f'--model=regnety(None, {_DESIGN}, num_classes=10)'
+QUICK = [*regnety_mini.flags('garden.phase.targets = ()'), '--strategy=one_device']
 
 
 @pytest.fixture(autouse=True)
@@ -32,11 +24,6 @@ def folder(tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path_factory.getbasetemp() / 'data'))
     monkeypatch.setenv('COLUMNS', '200')
-
-
-def mini(**arguments):
-    design = {'depth': 4, 'w_0': 24, 'w_a': 16.0, 'w_m': 2.0, 'group_width': 8, 'stem_width': 16}
-    return registry.get('models', 'regnety')(None, **{**design, 'num_classes': 10, **arguments})
 
 
 def save_as_timm(model, path):
@@ -66,7 +53,7 @@ def evaluation(folder):
 @pytest.mark.slow
 def test_a_weight_file_is_evaluated_as_the_model_it_came_from(tmp_path, capfd):
     assert main([*QUICK, '--model_dir=trained']) == 0
-    model = mini()
+    model = regnety_mini.network()
     part = tf.train.Checkpoint(model=model)
     trained = tf.train.latest_checkpoint('trained/main/checkpoints')
     tf.train.Checkpoint(task=part).restore(trained).expect_partial()
@@ -93,7 +80,7 @@ def test_a_weight_file_is_evaluated_as_the_model_it_came_from(tmp_path, capfd):
 
 
 def test_a_new_head_starts_from_the_models_own_values(capsys):
-    save_as_timm(mini(num_classes=7), 'seven.safetensors')
+    save_as_timm(regnety_mini.network(num_classes=7), 'seven.safetensors')
     convert = ['convert', MINI, 'seven.safetensors', 'weights']
     refused(capsys, convert, 'seven.safetensors: head.fc.weight is', '--leave_out=head.fc')
     assert main([*convert, '--leave_out=head.fc']) == 0
@@ -103,7 +90,7 @@ def test_a_new_head_starts_from_the_models_own_values(capsys):
 
 
 def test_mistakes_are_told_in_one_line(capsys):
-    save_as_timm(mini(), 'mini.safetensors')
+    save_as_timm(regnety_mini.network(), 'mini.safetensors')
 
     def convert(model, *arguments, weights='mini.safetensors'):
         return ['convert', f'--model={model}', weights, 'weights', *arguments]
@@ -124,7 +111,7 @@ def test_mistakes_are_told_in_one_line(capsys):
         capsys, [*init, '--init_checkpoint=weights/none'], 'no checkpoint', 'no file of weights'
     )
     # The network of regnety_mini has other widths.
-    save_as_timm(mini(depth=3), 'other.safetensors')
+    save_as_timm(regnety_mini.network(depth=3), 'other.safetensors')
     refused(
         capsys,
         [*init, '--init_checkpoint=other.safetensors'],
@@ -136,12 +123,12 @@ def test_mistakes_are_told_in_one_line(capsys):
 
 
 def test_one_of_several_networks_of_a_task_is_started_from(tmp_path, capsys):
-    model = mini()
+    model = regnety_mini.network()
     save_as_timm(model, 'mini.safetensors')
     assert main(['convert', MINI, '--attribute=teacher', 'mini.safetensors', 'weights/mini']) == 0
     said = capsys.readouterr().out
     assert "garden.phase.warm_start = [('teacher', 'weights/mini')]" in said
-    other = mini()
+    other = regnety_mini.network()
     part = tf.train.Checkpoint(teacher=other)
     status = tf.train.Checkpoint(task=part).read('weights/mini')
     status.assert_consumed()

@@ -7,18 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import regnety_mini
 
 from garden.cli.launch import main
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = (
-    '--experiment=regnety_mini',
-    '--gin=train_steps = 4',
-    '--gin=garden.phase.steps_per_loop = 2',
-    '--gin=garden.phase.eval_interval = 4',
-    '--gin=garden.phase.checkpoint_interval = 2',
-    '--gin=schedules.cosine.warmup_steps = 1',
-)
+QUICK = regnety_mini.flags('garden.phase.eval_interval = 4', 'garden.phase.checkpoint_interval = 2')
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import regnety_mini
 from pages import Reader
 from run_folders import CONFIG, eval_row, train_row, write_pictures, write_rows, write_run
 
 from garden.cli.launch import main
-from garden.core import registry
 from garden.engine import config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -261,10 +261,8 @@ def test_it_imports_no_tensorflow(tmp_path):
 @pytest.mark.slow
 def test_a_run_of_a_classifier(report, tmp_path, data, monkeypatch, capsys):
     monkeypatch.setenv('TFDS_DATA_DIR', str(data))
-    short = ('train_steps = 4', 'phase.steps_per_loop = 2', 'phase.eval_interval = 2')
-    overrides = [f'--gin={binding}' for binding in (*short, 'schedules.cosine.warmup_steps = 1')]
     # This process has two devices, and a strategy over both already.
-    launch = ['--experiment=regnety_mini', '--model_dir=run', '--strategy=one_device', *overrides]
+    launch = [*regnety_mini.flags(), '--model_dir=run', '--strategy=one_device']
     with config.set_aside():  # Each command is a process of its own; here both are in one.
         assert main(launch) == 0
     capsys.readouterr()
@@ -274,15 +272,6 @@ def test_a_run_of_a_classifier(report, tmp_path, data, monkeypatch, capsys):
     assert shown <= set(page.alts)
     parts = page.tables['model, for an input of 1x32x32x3']
     assert [row[0] for row in parts[1:]] == ['stem', 's1', 's2', 's3', 'head', 'total']
-    model = registry.get('models', 'regnety')(
-        variant=None,
-        depth=4,
-        w_0=24,
-        w_a=16.0,
-        w_m=2.0,
-        group_width=8,
-        stem_width=16,
-        num_classes=10,
-    )
+    model = regnety_mini.network()
     model.build([1, 32, 32, 3])
     assert parts[-1][2] == f'{sum(np.prod(v.shape) for v in model.trainable_variables):,}'

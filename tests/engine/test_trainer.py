@@ -7,6 +7,7 @@ import tf_keras as keras
 from toy import Toy
 
 from garden.core.errors import UserError
+from garden.core.feed import Feed
 from garden.engine.experiment import Phase
 from garden.engine.trainer import Trainer
 
@@ -44,6 +45,43 @@ def test_clipping_acts_on_the_gradient_of_the_whole_batch(one_device, two_replic
     free, _ = train(one_device, optimizer=lambda: keras.optimizers.SGD(0.05))
     assert_close(one, two, 1e-6)
     assert np.abs(weights(one)[0] - weights(free)[0]).max() > 1e-3
+
+
+def test_the_norm_of_the_gradient_is_reported(one_device, two_replicas):
+    for strategy in (one_device, two_replicas):
+        with strategy.scope():
+            trainer = Trainer(Toy(), strategy, 0, gradient_norms=True)
+            other = Toy()
+        trainer.open_training_data()
+        batches = (b for b in other.train_data(Feed(seed=0)))
+        for _ in range(2):
+            whole = next(batches)
+            with tf.GradientTape() as tape:
+                predicted = trainer.task.model(whole['x'], training=True)
+                loss = tf.reduce_mean(tf.square(predicted - whole['y']))
+            gradients = tape.gradient(loss, trainer.task.model.trainable_variables)
+            flat = np.concatenate([gradient.numpy().ravel() for gradient in gradients])
+            scalars = trainer.train(tf.constant(1))
+            np.testing.assert_allclose(scalars['gradient_norm'], np.linalg.norm(flat), rtol=1e-4)
+
+
+def test_norms_that_nobody_measures_are_refused(one_device):
+    class ByItself(Toy):
+        def train_step(self, batch, seed):
+            del seed
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(tf.square(self.model(batch['x']) - batch['y']))
+            variables = self.model.trainable_variables
+            self.optimizer.apply_gradients(
+                zip(tape.gradient(loss, variables), variables, strict=True)
+            )
+            return {'loss': loss}
+
+    with one_device.scope():
+        trainer = Trainer(ByItself(), one_device, 0, gradient_norms=True)
+    trainer.open_training_data()
+    with pytest.raises(UserError, match='gradient_norms: ByItself applies its gradients'):
+        trainer.train(tf.constant(1))
 
 
 def test_micro_batches_take_the_step_of_the_whole_batch(one_device, two_replicas):

@@ -9,9 +9,9 @@ import sys
 
 import numpy as np
 import pytest
+import regnety_mini
 import tensorflow as tf
 
-from garden import registry
 from garden.cli.launch import main
 from garden.core.errors import StorageError, UserError
 from garden.engine.experiments import parse_header
@@ -46,19 +46,11 @@ np.savez(sys.argv[3], **outputs | {'class_name': outputs['class_name'].astype('S
 def trained(tmp_path_factory):
     """A run whose best checkpoint is not its last, and which evaluates with averaged weights."""
     folder = tmp_path_factory.mktemp('runs') / 'run'
-    changes = (
-        'train_steps = 4',
-        'garden.phase.steps_per_loop = 2',
-        'garden.phase.eval_interval = 2',
-        "garden.phase.best_metric = 'loss'",
-        "garden.phase.best_mode = 'max'",
-        'schedules.cosine.warmup_steps = 1',
-        'tasks.image_classification.average_decay = 0.5',
-    )
     patch = pytest.MonkeyPatch()
     patch.setenv('TFDS_DATA_DIR', str(tmp_path_factory.mktemp('data')))
-    arguments = [*(f'--gin={change}' for change in changes), '--strategy=one_device']
-    assert main(['--experiment=regnety_mini', f'--model_dir={folder}', *arguments]) == 0
+    averaged = 'tasks.image_classification.average_decay = 0.5'
+    launch = regnety_mini.flags(*regnety_mini.BEST_IS_FIRST, averaged)
+    assert main([*launch, '--strategy=one_device', f'--model_dir={folder}']) == 0
     yield folder
     patch.undo()
 
@@ -71,16 +63,7 @@ def exported(trained, tmp_path_factory):
 
 def network_of(checkpoint):
     """The network with the averaged weights of a checkpoint."""
-    model = registry.get('models', 'regnety')(
-        variant=None,
-        num_classes=10,
-        depth=4,
-        w_0=24,
-        w_a=16.0,
-        w_m=2.0,
-        group_width=8,
-        stem_width=16,
-    )
+    model = regnety_mini.network()
     model(tf.zeros([1, 32, 32, 3]))
     reader = tf.train.load_checkpoint(str(checkpoint))
     for i, variable in enumerate(model.variables):

@@ -138,7 +138,6 @@ def test_several_networks_go_by_their_names():
             'models.regnety',
         ),
         (lambda: garden.load_run('nowhere'), 'nowhere is no run folder'),
-        (lambda: garden.load_run('nowhere', 'bets'), 'Did you mean best'),
         (lambda: garden.launch('gan_mini', mode='evla'), 'Did you mean eval'),
         (lambda: garden.launch('gan_mini', strategy='mirored'), 'Did you mean mirrored'),
     ],
@@ -147,6 +146,11 @@ def test_mistakes_are_told_in_one_line(call, message):
     with pytest.raises(garden.UserError, match=message) as error:
         call()
     assert '\n' not in str(error.value)
+
+
+def test_a_misspelt_checkpoint_is_told(launched):
+    with pytest.raises(garden.UserError, match=r"no checkpoint 'bets'\. Did you mean best"):
+        garden.load_run(launched.path, 'bets')
 
 
 def test_importing_garden_imports_no_tensorflow():

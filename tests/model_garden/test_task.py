@@ -245,6 +245,11 @@ def test_mistakes_are_told_in_one_line(capfd, tmp_path):
     assert "'steps' is not known" in line
 
 
+def test_norms_of_its_gradients_are_refused(launch, capfd):
+    assert launch('run', 'phase.gradient_norms = True') == 2
+    assert 'phase.gradient_norms: ModelGarden applies its gradients' in capfd.readouterr().err
+
+
 def test_files_come_before_overrides(tmp_path):
     path = tmp_path / 'change.yaml'
     path.write_text('trainer:\n  train_steps: 3\n  steps_per_loop: 7\n')

@@ -2,11 +2,10 @@
 
 import ast
 import inspect
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from garden.cli.arguments import Parser
+from garden.cli.arguments import Parser, of_command
 from garden.core import registry
 from garden.core.errors import UserError, did_you_mean
 
@@ -48,11 +47,10 @@ def _use(attribute: str, checkpoint: str) -> str:
 
 
 def _parser() -> Parser:
-    parser = Parser(
-        prog=f'{sys.argv[0].rpartition("/")[2]} convert',
-        description='Makes a checkpoint for --init_checkpoint out of a file of weights: '
-        '.safetensors, or a .pth of torch.save, whose pickle is read without running it.',
-        allow_abbrev=False,
+    parser = of_command(
+        'convert',
+        'Makes a checkpoint for --init_checkpoint out of a file of weights: .safetensors, or a '
+        '.pth of torch.save, whose pickle is read without running it.',
     )
     parser.add_argument('weights', metavar='WEIGHTS', help='the file of weights')
     parser.add_argument('checkpoint', metavar='CHECKPOINT', help='the path to write to')
@@ -81,7 +79,6 @@ def _parser() -> Parser:
         metavar='NAME',
         help='the attribute of the task that the model is, where it has several, e.g. a_to_b',
     )
-    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser
 
 

@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Sequence
 
-from garden.cli.arguments import Parser
+from garden.cli.arguments import Parser, of_command
 from garden.core.errors import UserError
 
 _EPILOG = """\
@@ -36,13 +36,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(
-        prog='garden data_service',
-        description=__doc__,
-        epilog=_EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = of_command('data_service', __doc__, _EPILOG)
     parser.add_argument('--role', required=True, choices=('dispatcher', 'worker'))
     parser.add_argument('--port', required=True, type=int, help='the port to listen on')
     parser.add_argument(
@@ -55,7 +49,6 @@ def _parser() -> Parser:
     parser.add_argument(
         '--address', metavar='ADDRESS', help="worker: the 'host:port' that runs reach it by"
     )
-    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser
 
 

@@ -4,7 +4,6 @@ import argparse
 import inspect
 import os
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from garden.cli.arguments import Parser
+from garden.cli.arguments import of_command
 from garden.core import registry
 from garden.core.errors import UserError, did_you_mean
 from garden.prepare.base import Preparer
@@ -67,13 +66,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser(kind: str | None, chosen: Any, kinds: Sequence[str]) -> argparse.ArgumentParser:
-    name = os.path.basename(sys.argv[0])
-    parser = Parser(
-        prog=f'{name} prepare {kind or "KIND"}',
-        description=inspect.getdoc(chosen) if chosen else f'Prepares data: {", ".join(kinds)}.',
-        epilog=_EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = of_command(
+        f'prepare {kind or "KIND"}',
+        inspect.getdoc(chosen) if chosen else f'Prepares data: {", ".join(kinds)}.',
+        _EPILOG,
     )
     for flag, default in (_flags(chosen) if chosen else {}).items():
         parser.add_argument(f'--{flag}', default=default, metavar='...', help='see above')
@@ -90,7 +86,6 @@ def _parser(kind: str | None, chosen: Any, kinds: Sequence[str]) -> argparse.Arg
     )
     parser.add_argument('--check', action='store_true', help='check what was prepared; no --source')
     parser.add_argument('--decode', action='store_true', help='with --check: decode each example')
-    parser.add_argument('--debug', action='store_true', help='show tracebacks')
     return parser
 
 

@@ -1,10 +1,9 @@
 """`garden report`: a page about runs, made from their folders."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from garden.cli.arguments import Parser
+from garden.cli.arguments import Parser, of_command
 from garden.core.errors import UserError
 
 
@@ -30,15 +29,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(
-        prog=f'{sys.argv[0].rpartition("/")[2]} report',
-        description='Makes one page about a run, or about several and how they differ: '
-        'index.html, which opens without a server or network, and its pictures as PNG.',
-        allow_abbrev=False,
+    parser = of_command(
+        'report',
+        'Makes one page about a run, or about several and how they differ: index.html, which opens '
+        'without a server or network, and its pictures as PNG.',
     )
     parser.add_argument('folders', nargs='*', metavar='RUN', help='the folder of a run')
     parser.add_argument(
         '--output', metavar='FOLDER', help="where to (default 'report' in the run's folder)"
     )
-    parser.add_argument('--debug', action='store_true', help='show tracebacks')
     return parser

@@ -1,13 +1,12 @@
 """`garden sweep SWEEP.gin`: many runs of an experiment, in search of its best settings."""
 
-import argparse
 import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from garden.cli.arguments import Parser
+from garden.cli.arguments import Parser, of_command
 from garden.core.errors import StorageError, UserError
 from garden.engine.interruption import EXIT_STATUS, Interruption
 from garden.sweep import check, plan
@@ -54,14 +53,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(
-        prog=f'{os.path.basename(sys.argv[0])} sweep',
-        description='Runs an experiment many times with other settings, in search of the best: '
-        'each trial is a run of its own. Any number of these processes, on any number of machines, '
-        'may work on one folder at a time.',
-        epilog=_EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = of_command(
+        'sweep',
+        'Runs an experiment many times with other settings, in search of the best: each trial is a '
+        'run of its own. Any number of these processes, on any number of machines, may work on one '
+        'folder at a time.',
+        _EPILOG,
     )
     parser.add_argument('sweep', metavar='SWEEP.gin', help='says what is varied, and how')
     parser.add_argument(
@@ -83,7 +80,6 @@ def _parser() -> Parser:
     parser.add_argument(
         '--storage', metavar='URL', help='the data base of the study, instead of a file in DIR'
     )
-    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser
 
 
