@@ -37,7 +37,8 @@ class LAMB(keras.optimizers.Optimizer):
         no_decay: Sequence[str] = ('norm', 'bias'),
         clip_norm: float | None = 1.0,
     ):
-        super().__init__(name='lamb', global_clipnorm=clip_norm, jit_compile=False)
+        # Its own weight_decay of 0 is not None, and would be computed for each variable.
+        super().__init__('lamb', weight_decay=None, global_clipnorm=clip_norm, jit_compile=False)
         self._learning_rate = self._build_learning_rate(learning_rate)
         self.coupled_decay = weight_decay
         self.beta_1 = beta_1

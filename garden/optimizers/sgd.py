@@ -38,7 +38,8 @@ class SGD(keras.optimizers.Optimizer):
     ):
         if not 0 <= momentum < 1:
             raise UserError(f'optimizers.sgd.momentum lies in [0, 1); {momentum} does not.')
-        super().__init__(name='sgd', global_clipnorm=clip_norm, jit_compile=False)
+        # Its own weight_decay of 0 is not None, and would be computed for each variable.
+        super().__init__('sgd', weight_decay=None, global_clipnorm=clip_norm, jit_compile=False)
         self._learning_rate = self._build_learning_rate(learning_rate)
         self.momentum = momentum
         self.nesterov = nesterov
@@ -63,9 +64,14 @@ class SGD(keras.optimizers.Optimizer):
             gradient += tf.cast(self.coupled_decay, variable.dtype) * variable
         momentum = tf.cast(self.momentum, variable.dtype)
         velocity = self.velocities[self._index_dict[self._var_key(variable)]]
-        velocity.assign(momentum * velocity + gradient)
-        direction = gradient + momentum * velocity if self.nesterov else velocity
-        variable.assign_sub(rate * direction)
+        tf.raw_ops.ResourceApplyMomentum(
+            var=variable.handle,
+            accum=velocity.handle,
+            lr=rate,
+            grad=gradient,
+            momentum=momentum,
+            use_nesterov=self.nesterov,
+        )
 
     def get_config(self) -> dict:
         """Returns the constructor's arguments."""

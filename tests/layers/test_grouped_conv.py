@@ -94,6 +94,48 @@ def test_gradients_exist_in_the_precisions_without_a_native_kernel(dtype, tolera
         assert_near(result, expected, tolerance)
 
 
+@pytest.mark.parametrize('training', [False, True])
+@pytest.mark.parametrize(('dtype', 'tolerance'), [('float32', 2e-6), ('float16', 5e-3)])
+def test_a_pointwise_convolution_is_the_same_function_in_training(
+    no_accelerator, dtype, tolerance, training
+):
+    generator = np.random.default_rng(0)
+    inputs, kernel, weights = (
+        generator.normal(size=size) for size in ([2, 5, 4, 6], [1, 1, 6, 8], [2, 5, 4, 8])
+    )
+    layer = GroupedConv2D(8, 1, dtype=dtype)
+    layer.build([None, None, None, 6])
+    layer.set_weights([kernel])
+
+    @tf.function
+    def run(inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, training=training)
+            loss = tf.reduce_sum(outputs * tf.cast(weights, dtype))
+        return outputs, *tape.gradient(loss, [inputs, layer.kernel])
+
+    wanted = (reference(inputs, kernel, 1), *reference(inputs, kernel, 1, weights))
+    for result, expected in zip(run(tf.cast(inputs, dtype)), wanted, strict=True):
+        assert_near(result, expected, tolerance)
+
+
+def test_a_pointwise_convolution_is_a_matrix_product_where_that_is_faster(no_accelerator):
+    def products(layer, jit_compile=False):
+        training = tf.function(lambda inputs: layer(inputs, training=True), jit_compile=jit_compile)
+        found = training.get_concrete_function(tf.TensorSpec([2, 8, 8, 26])).graph
+        return {op.type for op in found.get_operations()} & {'Conv2D', 'MatMul'}
+
+    layer = GroupedConv2D(8, 1)
+    assert products(layer) == {'MatMul'}
+    assert groups_in(layer) == [1]  # Without a gradient, it is fused with its normalisation.
+    assert products(layer, jit_compile=True) == {'Conv2D'}
+    assert products(GroupedConv2D(8, 1, implementation='native')) == {'Conv2D'}
+    assert products(GroupedConv2D(8, 1, strides=2)) == {'Conv2D'}
+    with grouped_conv.prefer('split'):
+        assert products(layer) == {'Conv2D'}
+
+
 def test_padding_is_symmetric_where_same_is_not():
     inputs, kernel = example(1)
     inputs = inputs[:, :8, :6]
@@ -209,6 +251,12 @@ def test_no_op_has_a_list_of_paddings(implementation):
     text = traced_text(GroupedConv2D(26, 3, groups=13, strides=2, implementation=implementation))
     assert 'EXPLICIT' not in text
     assert ('"VALID"' in text) == (implementation != 'im2col')
+
+
+def test_no_copy_is_made_to_pad_where_the_op_pads_alike():
+    assert 'PadV2' not in (text := traced_text(GroupedConv2D(26, 3, groups=13)))
+    assert '"Pad"' not in text
+    assert '"Pad"' in traced_text(GroupedConv2D(26, 3, groups=13, strides=2))
 
 
 def groups_in(layer):

@@ -38,6 +38,23 @@ def test_sgd_follows_its_formula_across_a_drop_of_the_rate(nesterov, decay):
     np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize(('name', 'states'), [('sgd', 1), ('lamb', 3)])
+def test_an_update_computes_no_decay_besides_its_own(name, states):
+    """The base class of Keras would apply one of 0 to each variable, at the cost of three ops."""
+    variable = tf.Variable([1.0, 2.0])
+    make = registry.get('optimizers', name)
+    optimizer = optim.prepare(make(learning_rate=0.1, no_decay=()), [variable])
+
+    @tf.function
+    def update(gradient):
+        optimizer.apply_gradients([(gradient, variable)])
+
+    graph = update.get_concrete_function(tf.TensorSpec([2])).graph
+    kinds = [op.type for op in graph.get_operations()]
+    writes = [kind for kind in kinds if kind.startswith(('Assign', 'ResourceApply'))]
+    assert len(writes) == states + 1, writes  # One counts the steps.
+
+
 @pytest.mark.parametrize('name', ['sgd', 'adamw', 'lamb'])
 def test_decay_spares_what_it_is_told_to_by_the_type_of_layer(name):
     model = keras.Sequential(
