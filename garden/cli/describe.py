@@ -59,8 +59,8 @@ def describe(config: Config, strategy: tf.distribute.Strategy, folder: RunFolder
         raise unsafe[0]
     unused = config.unused()
     if unused:
-        more = f' (and {len(unused) - 1} more)' if len(unused) > 1 else ''
-        raise UserError(f'{unused[0]}: nothing reads this setting{more}.')
+        more = f' (And {len(unused) - 1} more.)' if len(unused) > 1 else ''
+        raise UserError(f'{unused[0]}{more}')
 
 
 def _models(console: Console, task: Task) -> None:

@@ -35,8 +35,8 @@ class SweepTerminal:
 
     def begin(self, trials: Sequence[Trial]) -> None:
         """Says what is searched, and which settings of the sweep do nothing."""
-        for binding in self._plan.unused:
-            self._print(f'[yellow]unused:[/] {escape(binding)}: nothing reads this setting.')
+        for setting in self._plan.unused:
+            self._print(f'[yellow]unused:[/] {escape(setting)}')
         sweep = self._plan.sweep
         goal = 'highest' if sweep.goal == 'max' else 'lowest'
         done = sum(trial.state != RUNNING for trial in trials)

@@ -103,12 +103,10 @@ class Terminal:
         """Says that the run can be continued."""
         self._console.print('Interrupted; everything is saved. Run the same command to go on.')
 
-    def unused(self, bindings: Sequence[str]) -> None:
+    def unused(self, settings: Sequence[str]) -> None:
         """Warns of settings that nothing reads."""
-        for binding in bindings:
-            self._console.print(
-                f'[yellow]unused:[/] {escape(binding)}: nothing reads this setting.'
-            )
+        for setting in settings:
+            self._console.print(f'[yellow]unused:[/] {escape(setting)}')
 
     def finished(self, results: Sequence[Result]) -> None:
         """Shows what the run came to and where everything lies."""

@@ -14,11 +14,11 @@ from typing import Any
 import gin
 
 from garden.core import catalog
-from garden.core.errors import UserError
+from garden.core.errors import UserError, did_you_mean
 from garden.engine import config_check, config_places, config_reader, config_text, experiments
 from garden.engine.config_check import Bindings
 from garden.engine.config_names import Names, import_module
-from garden.engine.config_reader import Reference, Statements
+from garden.engine.config_reader import Binding, Reference, Statements
 from garden.engine.config_text import difference
 
 __all__ = ['Config', 'difference', 'explain', 'load', 'set_aside']
@@ -75,7 +75,7 @@ class Config:
         return gin.operative_config_str()
 
     def unused(self) -> list[str]:
-        """Returns the bindings that nothing used, as 'file:line: scope/name.parameter'.
+        """Returns a line for each binding that nothing used: where, what, what may have been meant.
 
         Ask once all tasks are built. A binding is used if the operative configuration has its
         parameter in its scope or in an inner one.
@@ -92,8 +92,28 @@ class Config:
             if not parameter:  # Gin evaluates a macro as a function, in a scope of its name.
                 name, parameter, scope = 'gin.macro', 'value', binding.key
             if (parameter, name, *filter(None, scope.split('/'))) not in used:
-                found.append(f'{binding.where}: {binding.key}')
+                meant = _meant(binding)
+                found.append(f'{binding.where}: {binding.key}: nothing reads this setting.{meant}')
         return found
+
+
+def _meant(binding: Binding) -> str:
+    """Returns ' Did you mean a, b?' of what has been read and is like `binding`, or ''."""
+    read = list(gin.config._OPERATIVE_CONFIG.items())
+    keys = {
+        (name, parameter, f'{scope}/{name}.{parameter}'.lstrip('/'))
+        for (scope, name), bound in read
+        for parameter in bound
+    }
+    if binding.parameter:
+        own = {binding.name, binding.parameter}
+        shared = {key: len({name, parameter} & own) for name, parameter, key in keys}
+        nearest = max(1, *shared.values())
+        return did_you_mean(binding.key, [key for key in shared if shared[key] == nearest])
+    parameters = sorted(key for _, parameter, key in keys if parameter == binding.key)
+    if parameters:
+        return f' Did you mean {", ".join(parameters[:3])}?'
+    return did_you_mean(binding.key, {scope for (scope, name), _ in read if name == 'gin.macro'})
 
 
 def load(experiment: str, overrides: Sequence[str] = (), root: str = ROOT) -> Config:

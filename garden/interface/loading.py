@@ -138,7 +138,7 @@ def load_experiment(
         _build(config, mode='describe', folder=folder, built=keep)
         for setting in config.unused():
             if setting.startswith('--gin'):
-                raise UserError(f'{setting}: nothing reads this setting.')
+                raise UserError(setting)
     if phase is None:
         return list(built.values())[-1]
     if phase not in built:

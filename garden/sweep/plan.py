@@ -85,7 +85,7 @@ class Plan:
       experiment: what the trials are told with `--experiment`.
       text: the resolved configuration of the sweep.
       where: where the space is stated, as file:line.
-      unused: bindings of the file that nothing reads.
+      unused: what nothing reads of the file, a line for each.
     """
 
     name: str

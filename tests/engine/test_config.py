@@ -668,7 +668,11 @@ def test_bindings_that_nothing_used_are_reported_with_their_place(folder):
     path = write(folder, f'{BASE}models.moss.width = 2\nUNUSED = 3\n')
     config = load(path)
     run()
-    assert config.unused() == ['mine.gin:11: models.moss.width', 'mine.gin:12: UNUSED']
+    assert config.unused() == [
+        'mine.gin:11: models.moss.width: nothing reads this setting. '
+        'Did you mean models.fern.width?',
+        'mine.gin:12: UNUSED: nothing reads this setting.',
+    ]
     assert 'models.moss' not in config.operative()
     assert 'seeds.shuffle = False' in config.operative()
 
@@ -677,8 +681,18 @@ def test_a_typo_in_a_scope_is_reported():
     config = load('tall_fern', 'fsat/optimizers.grower.decay = 0.5')
     run()
     assert config.unused() == [
-        "--gin 'fsat/optimizers.grower.decay = 0.5': fsat/optimizers.grower.decay"
+        "--gin 'fsat/optimizers.grower.decay = 0.5': fsat/optimizers.grower.decay: nothing reads "
+        'this setting. Did you mean fast/optimizers.grower.decay?'
     ]
+
+
+def test_a_macro_that_nothing_reads_may_have_meant_a_parameter_or_another_macro():
+    config = load('tall_fern', 'shuffle = False', 'LEARNIG_RATE = 2')
+    run()
+    parameter, macro = config.unused()
+    shuffles = 'eval/dataloaders.seeds.shuffle, train/dataloaders.seeds.shuffle'
+    assert parameter.endswith(f'Did you mean {shuffles}?'), parameter
+    assert macro.endswith('Did you mean LEARNING_RATE?'), macro
 
 
 def test_nothing_is_reported_of_a_configuration_that_is_all_used():
