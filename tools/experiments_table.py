@@ -3,6 +3,7 @@
 Run it after an experiment was added or its header changed: `python tools/experiments_table.py`.
 """
 
+import argparse
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -53,4 +54,5 @@ def _row(experiment: experiments.Experiment) -> str:
 
 
 if __name__ == '__main__':
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     PAGE.write_text(page())

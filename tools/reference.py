@@ -34,6 +34,11 @@ _HEADINGS = {
     'evaluators': ('Evaluators', 'Metrics that are computed on the host.'),
     'converters': ('Converters', 'Tables of names of published weights, for `garden convert`.'),
     'preparers': ('Preparers', 'Kinds of data sets that `garden prepare` knows.'),
+    'pages': ('Pages', 'What `garden report` makes of a folder.'),
+    'engines': ('Engines of sweeps', 'Libraries that `garden sweep` searches with.'),
+    'samplers': ('Samplers of sweeps', 'They choose the settings of a trial.'),
+    'pruners': ('Pruners of sweeps', 'They end trials that promise little.'),
+    'oracles': ('Oracles of sweeps', 'What KerasTuner has for samplers and pruners.'),
 }
 _SEE = re.compile(r'see (?:`([\w.]+)`|the base class)(?=[.;])')
 

@@ -30,7 +30,7 @@ def describe(config: Config, strategy: tf.distribute.Strategy, folder: RunFolder
     On a `Rehearsal` it also looks whether a TPU could take the steps.
 
     Raises:
-      UserError: if a TPU could not, or a setting is read by nothing, after everything was shown.
+      UserError: if a TPU could not, or nothing reads a setting, after everything was shown.
     """
     console = Console(highlight=False, soft_wrap=True)
     unsafe: list[UserError] = []
@@ -57,7 +57,20 @@ def describe(config: Config, strategy: tf.distribute.Strategy, folder: RunFolder
     console.print(f'\n[bold]Configuration[/]\n{escape(config.text.strip())}')
     if unsafe:
         raise unsafe[0]
+    _refuse_unused(console, config)
+
+
+def _refuse_unused(console: Console, config: Config) -> None:
+    """Refuses settings that nothing reads; those of files are shown only, if flags bind others.
+
+    What a flag puts in the place of a part does not read what the file says of that part.
+    """
     unused = config.unused()
+    flagged = [setting for setting in unused if setting.startswith('--gin')]
+    if any(where.startswith('--gin') for where in config.provenance.values()):
+        for setting in [one for one in unused if one not in flagged]:
+            console.print(f'unused: {setting}', markup=False)
+        unused = flagged
     if unused:
         more = f' (And {len(unused) - 1} more.)' if len(unused) > 1 else ''
         raise UserError(f'{unused[0]}{more}')

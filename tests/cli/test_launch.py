@@ -10,6 +10,7 @@ import pytest
 import regnety_mini
 
 from garden.cli.launch import main
+from garden.engine import config
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = regnety_mini.flags('garden.phase.eval_interval = 4', 'garden.phase.checkpoint_interval = 2')
@@ -206,6 +207,22 @@ def test_an_experiment_is_described(within, tmp_path):
     assert 'multiply-adds' in done.stdout
     drawn = {path.name for path in (tmp_path / 'runs/regnety_mini/pictures').glob('*.png')}
     assert drawn == {'main_batch.png', 'main_schedule_optimizer.png'}
+
+
+def test_a_description_refuses_what_nothing_reads_but_not_what_a_flag_has_replaced(
+    tmp_path, monkeypatch, capfd
+):
+    monkeypatch.chdir(tmp_path)
+    synthetic = '--gin=dataloaders.image_classification.source = @sources.synthetic()'
+    describe = ['--experiment=regnety_mini', '--describe', '--strategy=one_device', synthetic]
+    with config.set_aside():
+        assert main(describe) == 0
+    assert 'sources.tfds.name: nothing reads this setting.' in capfd.readouterr().out
+    with config.set_aside():
+        assert main([*describe, '--gin=seed = 2']) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert 'seed: nothing reads this setting. Did you mean' in line
+    assert 'garden.experiment.seed' in line
 
 
 def test_a_tpu_is_asked_for_nothing_when_an_experiment_is_described(within):
