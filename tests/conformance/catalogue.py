@@ -1,7 +1,7 @@
 """The experiments and models that the conformance tests run over."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ EXPERIMENTS = {experiment.name: experiment for experiment in experiments.catalog
 NAMES = sorted(EXPERIMENTS)
 OFFLINE = [name for name in NAMES if EXPERIMENTS[name].header.offline]
 MODELS = registry.names('models')
+
+FULL_SIZED = [name for name in NAMES if name not in OFFLINE]
 
 _EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
 EXHAUSTIVE = [pytest.mark.slow, pytest.mark.exhaustive]
@@ -30,24 +32,26 @@ def tasks_of(name: str) -> tuple[str, ...]:
     return tuple(sorted(set(re.findall(r'@tasks\.(\w+)', text_of(EXPERIMENTS[name].path)))))
 
 
-def stand_ins(names: Iterable[str], *marks: object) -> list[object]:
+def stand_ins(names: Iterable[str], *marks: object, left: Sequence[str] = ()) -> list[object]:
     """Returns parameters for a test that takes long over all experiments.
 
     Of the experiments of one task, one offline and one full-sized stand for the others, which are
-    left to `make test-exhaustive`; `marks` are those of the former.
+    left to `make test-exhaustive`, as those in `left` are; `marks` are those of the former.
     """
     taken: set[object] = set()
     parameters = []
     for name in names:
         kind = (tasks_of(name), name in OFFLINE)
-        parameters.append(pytest.param(name, marks=EXHAUSTIVE if kind in taken else marks))
+        parameters.append(
+            pytest.param(name, marks=EXHAUSTIVE if {kind, name} & {*taken, *left} else marks)
+        )
         taken.add(kind)
     return parameters
 
 
-def costly(names: Iterable[str]) -> list[object]:
+def costly(names: Iterable[str], left: Sequence[str] = ()) -> list[object]:
     """Returns `stand_ins` that are slow."""
-    return stand_ins(names, pytest.mark.slow)
+    return stand_ins(names, pytest.mark.slow, left=left)
 
 
 def runs_on_replicas(name: str) -> bool:

@@ -5,7 +5,15 @@ import collections
 import numpy as np
 import pytest
 import tensorflow as tf
-from catalogue import EXPERIMENTS, NAMES, OFFLINE, costly, runs_on_replicas, stand_ins
+from catalogue import (
+    EXHAUSTIVE,
+    EXPERIMENTS,
+    FULL_SIZED,
+    NAMES,
+    OFFLINE,
+    runs_on_replicas,
+    stand_ins,
+)
 
 from garden.engine import config, experiments
 
@@ -62,8 +70,8 @@ def test_it_takes_two_steps_and_can_be_continued(name, one_device, small, tmp_pa
     assert [name for name, _ in again] == [name for name, _ in stored]
 
 
-# The offline ones are held to more in test_resuming.py.
-@pytest.mark.parametrize('name', costly(name for name in NAMES if name not in OFFLINE))
+# Their offline siblings are held to more in test_resuming.py.
+@pytest.mark.parametrize('name', [pytest.param(name, marks=EXHAUSTIVE) for name in FULL_SIZED])
 def test_it_runs_on_two_replicas(name, two_replicas, small):
     if not runs_on_replicas(name):
         pytest.skip('runs on one device by its nature')
