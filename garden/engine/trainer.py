@@ -78,9 +78,8 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
         self.examples_per_step = 0
         self._jit_compile = jit_compile
         self._data_service = data_service
-        self._gradient_norms = gradient_norms
         self._norm_names = names = _norm_names(task) if gradient_norms else {}
-        self._measured: set[str] = set()
+        self._unmeasured = {*(names.values() or ['gradient_norm'])} if gradient_norms else set()
         with tf.device('CPU'):  # Where another thread can set it while a loop is running.
             self._halted = tf.Variable(False, trainable=False)
         self._evaluators: Mapping[str, Any] = {}
@@ -206,8 +205,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
 
     def _require_norms(self) -> None:
         """Refuses to report norms that nothing has measured, when a step was traced as a whole."""
-        all_measured = self._measured and self._measured == {*self._norm_names.values()}
-        if self._gradient_norms and not all_measured:
+        if self._unmeasured:
             raise UserError(
                 f'phase.gradient_norms: {type(self.task).__name__} applies its gradients by itself '
                 '(not by garden.core.optim), so that there are no norms to report: leave it out.'
@@ -230,7 +228,7 @@ class Trainer(orbit.StandardTrainer, orbit.StandardEvaluator):
             for optimizer, norm in norms:
                 name = self._norm_names[id(optimizer)]
                 scalars[name] = norm
-                self._measured.add(name)
+                self._unmeasured.discard(name)
             for name, value in scalars.items():
                 if name not in self._train:
                     raise UserError(

@@ -12,9 +12,8 @@ from garden.engine import experiments
 EXPERIMENTS = {experiment.name: experiment for experiment in experiments.catalogue()}
 NAMES = sorted(EXPERIMENTS)
 OFFLINE = [name for name in NAMES if EXPERIMENTS[name].header.offline]
-MODELS = registry.names('models')
-
 FULL_SIZED = [name for name in NAMES if name not in OFFLINE]
+MODELS = registry.names('models')
 
 _EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
 EXHAUSTIVE = [pytest.mark.slow, pytest.mark.exhaustive]
