@@ -22,11 +22,16 @@ def test_a_dockerfile_is_read_with_its_continued_lines_and_comments():
 
 
 def test_what_is_sent_follows_the_rules_of_dockerignore(tmp_path):
-    for name in ('setup.py', 'notes.txt', 'garden/a.py', 'garden/__pycache__/a.pyc', 'runs/x/y'):
+    names = ('setup.py', 'notes.txt', 'garden/a.py', 'garden/__pycache__/a.pyc', 'runs/x/y')
+    for name in (*names, 'docs/a/b.md', 'docs/a/c.md', 'docs/d.md'):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     patterns = ['*', '!garden/', '!setup.py', '**/__pycache__']
     assert run_dockerfile.sent(patterns, tmp_path) == ['garden/a.py', 'setup.py']
+    patterns += ['!docs/a/b.md']
+    assert run_dockerfile.sent(patterns, tmp_path) == ['docs/a/b.md', 'garden/a.py', 'setup.py']
+    taken_back = ['*', '!docs/*.md']
+    assert run_dockerfile.sent(taken_back, tmp_path) == ['docs/d.md']
 
 
 def test_a_step_that_cannot_be_taken_is_told(tmp_path):

@@ -40,8 +40,19 @@ def steps(text: str) -> Iterator[tuple[str, str]]:
 
 def sent(patterns: Sequence[str], folder: Path) -> list[str]:
     """Returns the files below a folder that an engine is sent, by the rules of .dockerignore."""
-    files = (p.relative_to(folder) for p in folder.rglob('*') if p.is_file())
-    return sorted(file.as_posix() for file in files if not _ignored(file, patterns))
+    sent = []
+    for name, folders, files in os.walk(folder):
+        inside = Path(name).relative_to(folder)
+        folders[:] = [f for f in folders if _may_hold_some(inside / f, patterns)]
+        sent += [inside / file for file in files if not _ignored(inside / file, patterns)]
+    return sorted(file.as_posix() for file in sent)
+
+
+def _may_hold_some(folder: Path, patterns: Sequence[str]) -> bool:
+    """Whether a folder is sent, or a pattern could take back something deeper in it."""
+    taken_back = [PurePosixPath(p[1:].strip('/')) for p in patterns if p.startswith('!')]
+    deeper = any(p.is_relative_to(folder) or set('*?[') & set(str(p)) for p in taken_back)
+    return deeper or not _ignored(folder, patterns)
 
 
 def _ignored(file: Path, patterns: Sequence[str]) -> bool:

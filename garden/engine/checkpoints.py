@@ -1,8 +1,9 @@
 """Saving and restoring a phase: its last checkpoints, its best, parts of an earlier phase.
 
-A checkpoint is written beside the others and named when it is whole; its index file is the last to
-appear, so whatever has one is complete. Tensors carry checksums: a damaged file shows when it is
-read, and the one before it is taken.
+The parts of a checkpoint are written beside the others and named when they are whole; its index
+file is the last to appear, so whatever has one is complete, unless a kill cuts the index itself
+short. Tables and tensors carry checksums: a damaged file shows when it is read, and the one before
+it is taken.
 """
 
 import contextlib

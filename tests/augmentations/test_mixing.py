@@ -16,13 +16,16 @@ def batch():
     return np.broadcast_to(values[:, None, None, None], (COUNT, SIZE, SIZE, 3)), np.eye(COUNT)
 
 
-def mixed(mix, number=0):
-    pictures, labels = batch()
+def mixed(mix):
+    """Returns a function of a number, which the seed is made of: pictures and labels, mixed."""
     step = tf.function(mix, jit_compile=True)  # As on an accelerator.
-    pictures, labels = step(
-        tf.constant(pictures), tf.constant(labels, tf.float32), tf.constant([3, number])
-    )
-    return pictures.numpy(), labels.numpy()
+    originals, classes = (tf.constant(values, tf.float32) for values in batch())
+
+    def of(number):
+        pictures, labels = step(originals, classes, tf.constant([3, number]))
+        return pictures.numpy(), labels.numpy()
+
+    return of
 
 
 def own_shares(labels):
@@ -31,14 +34,14 @@ def own_shares(labels):
 
 @pytest.mark.parametrize('settings', [{}, {'mixup': 0.0}, {'cutmix': 0.0}, {'probability': 0.5}])
 def test_no_label_mass_is_lost_and_the_partner_is_the_image_before(settings):
-    _, labels = mixed(MixupCutmix(**settings))
+    _, labels = mixed(MixupCutmix(**settings))(0)
     np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-6)
     others = np.roll(np.eye(COUNT), 1, 0)
     np.testing.assert_allclose((labels * (np.eye(COUNT) + others)).sum(1), 1, rtol=1e-6)
 
 
 def test_mixup_blends_at_the_share_of_the_label():
-    pictures, labels = mixed(MixupCutmix(mixup=0.4, cutmix=0.0))
+    pictures, labels = mixed(MixupCutmix(mixup=0.4, cutmix=0.0))(0)
     share = own_shares(labels)
     originals = batch()[0]
     expected = originals * share[:, None, None, None]
@@ -48,7 +51,7 @@ def test_mixup_blends_at_the_share_of_the_label():
 
 
 def test_the_area_of_the_box_is_the_share_of_the_other_label():
-    pictures, labels = mixed(MixupCutmix(mixup=0.0, cutmix=1.0))
+    pictures, labels = mixed(MixupCutmix(mixup=0.0, cutmix=1.0))(0)
     own = pictures[..., 0] == np.arange(COUNT)[:, None, None]
     other = pictures[..., 0] == np.roll(np.arange(COUNT), 1)[:, None, None]
     assert (own ^ other).all()
@@ -60,9 +63,8 @@ def test_the_area_of_the_box_is_the_share_of_the_other_label():
 
 
 def test_shares_follow_the_beta_distribution():
-    shares = np.concatenate(
-        [own_shares(mixed(MixupCutmix(mixup=0.2, cutmix=0.0), n)[1]) for n in range(40)]
-    )
+    mix = mixed(MixupCutmix(mixup=0.2, cutmix=0.0))
+    shares = np.concatenate([own_shares(mix(number)[1]) for number in range(40)])
     assert abs(shares.mean() - 0.5) < 0.03
     # Beta(a, a) has the variance 1 / (4 (2 a + 1)).
     assert abs(shares.var() - 1 / (4 * 1.4)) < 0.01
@@ -70,8 +72,9 @@ def test_shares_follow_the_beta_distribution():
 
 def test_both_are_used_as_often_as_told_and_some_images_pass():
     cut = blended = 0
+    mix = mixed(MixupCutmix(mixup=1.0, cutmix=1.0, probability=0.5))
     for number in range(20):
-        pictures, labels = mixed(MixupCutmix(mixup=1.0, cutmix=1.0, probability=0.5), number)
+        pictures, labels = mix(number)
         cut += sum(len(np.unique(p)) == 2 for p in pictures)
         changed = np.abs(own_shares(labels) - 1) > 1e-3
         blended += (changed & np.array([len(np.unique(p)) == 1 for p in pictures])).sum()
@@ -80,9 +83,9 @@ def test_both_are_used_as_often_as_told_and_some_images_pass():
 
 
 def test_it_is_a_function_of_the_seed():
-    mix = MixupCutmix()
-    np.testing.assert_array_equal(mixed(mix)[0], mixed(mix)[0])
-    assert not np.array_equal(mixed(mix)[0], mixed(mix, 1)[0])
+    mix, again = mixed(MixupCutmix()), mixed(MixupCutmix())
+    np.testing.assert_array_equal(mix(0)[0], again(0)[0])
+    assert not np.array_equal(mix(0)[0], mix(1)[0])
 
 
 @pytest.mark.parametrize(

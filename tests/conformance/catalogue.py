@@ -1,7 +1,7 @@
 """The experiments and models that the conformance tests run over."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ FULL_SIZED = [name for name in NAMES if name not in OFFLINE]
 MODELS = registry.names('models')
 
 _EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
-EXHAUSTIVE = [pytest.mark.slow, pytest.mark.exhaustive]
+_EXHAUSTIVE = [pytest.mark.slow, pytest.mark.exhaustive]
 _SOURCE = re.compile(r'^(\S+) = @(?:\w+/)*sources\.\w+\(\)$', re.MULTILINE)
 
 
@@ -31,26 +31,29 @@ def tasks_of(name: str) -> tuple[str, ...]:
     return tuple(sorted(set(re.findall(r'@tasks\.(\w+)', text_of(EXPERIMENTS[name].path)))))
 
 
-def stand_ins(names: Iterable[str], *marks: object, left: Sequence[str] = ()) -> list[object]:
+def stand_ins(names: Iterable[str], *marks: object) -> list[object]:
     """Returns parameters for a test that takes long over all experiments.
 
-    Of the experiments of one task, one offline and one full-sized stand for the others, which are
-    left to `make test-exhaustive`, as those in `left` are; `marks` are those of the former.
+    The first experiment of a task stands for its others, which are left to `make test-exhaustive`;
+    `marks` are those of the former.
     """
-    taken: set[object] = set()
+    taken: set[tuple[str, ...]] = set()
     parameters = []
     for name in names:
-        kind = (tasks_of(name), name in OFFLINE)
-        parameters.append(
-            pytest.param(name, marks=EXHAUSTIVE if {kind, name} & {*taken, *left} else marks)
-        )
-        taken.add(kind)
+        tasks = tasks_of(name)
+        parameters.append(pytest.param(name, marks=_EXHAUSTIVE if tasks in taken else marks))
+        taken.add(tasks)
     return parameters
 
 
-def costly(names: Iterable[str], left: Sequence[str] = ()) -> list[object]:
+def costly(names: Iterable[str]) -> list[object]:
     """Returns `stand_ins` that are slow."""
-    return stand_ins(names, pytest.mark.slow, left=left)
+    return stand_ins(names, pytest.mark.slow)
+
+
+def exhaustive(names: Iterable[str]) -> list[object]:
+    """Returns parameters for a test whose like another test does faster."""
+    return [pytest.param(name, marks=_EXHAUSTIVE) for name in names]
 
 
 def runs_on_replicas(name: str) -> bool:

@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from catalogue import OFFLINE
+from catalogue import OFFLINE, stand_ins
 
 from garden.core.feed import Feed
 
 _WORKERS = 2
 
 
-@pytest.mark.parametrize('name', OFFLINE)
+@pytest.mark.parametrize('name', stand_ins(OFFLINE))
 def test_workers_in_turn_make_what_one_pipeline_makes(name, small, one_device):
     _, (trainer, *_), _ = small(name, one_device, mode='describe')
     feed = Feed(seed=3, step=2)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from catalogue import (
-    EXHAUSTIVE,
     EXPERIMENTS,
     FULL_SIZED,
     NAMES,
     OFFLINE,
+    costly,
+    exhaustive,
     runs_on_replicas,
     stand_ins,
 )
@@ -46,7 +47,7 @@ def test_every_setting_is_read_by_something(name, one_device, small):
     assert loaded.unused() == []
 
 
-# The full-sized ones are held to as much, and more, in test_resuming.py.
+# Full-sized ones are held to as much, and more, in test_resuming.py.
 @pytest.mark.parametrize('name', stand_ins(OFFLINE))
 def test_it_takes_two_steps_and_can_be_continued(name, one_device, small, tmp_path):
     results, trainers, _ = small(name, one_device)
@@ -71,7 +72,7 @@ def test_it_takes_two_steps_and_can_be_continued(name, one_device, small, tmp_pa
 
 
 # Their offline siblings are held to more in test_resuming.py.
-@pytest.mark.parametrize('name', [pytest.param(name, marks=EXHAUSTIVE) for name in FULL_SIZED])
+@pytest.mark.parametrize('name', exhaustive(FULL_SIZED))
 def test_it_runs_on_two_replicas(name, two_replicas, small):
     if not runs_on_replicas(name):
         pytest.skip('runs on one device by its nature')
@@ -89,9 +90,8 @@ def test_the_resolved_configuration_launches_by_itself(name, tmp_path):
     assert again.name == name
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize('name', OFFLINE)
+@pytest.mark.parametrize('name', costly(OFFLINE))
 def test_an_offline_experiment_reaches_its_target(name, one_device, small):
     results, _, _ = small(name, one_device, shrink=False)
     targets = {target: met for result in results for target, met in result.targets.items()}

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
-from test_experiment import After, Exploding, full
+from test_experiment import After, Exploding
+from toy import full
 
 from garden.engine.experiment import Phase
 from garden.engine.interruption import Interruption

@@ -9,34 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-from toy import Toy
+from running import runner_in
+from toy import Toy, full
 
 from garden.core.errors import UserError
 from garden.engine.controller import Diverged
 from garden.engine.experiment import Phase
 from garden.engine.interruption import Interrupted, Interruption
-
-
-def full(**changes):
-    """A phase with everything that could break a resume: dropout, noise, statistics, averages."""
-
-    def task():
-        return Toy(
-            dropout=0.3,
-            noise=True,
-            normalization=keras.layers.BatchNormalization,
-            average_decay=0.9,
-        )
-
-    settings = {
-        'train_steps': 60,
-        'steps_per_loop': 7,
-        'eval_interval': 20,
-        'checkpoint_interval': 10,
-        'best_metric': 'error',
-        'best_mode': 'min',
-    }
-    return Phase(task=task, **(settings | changes))
 
 
 class After(Interruption):
@@ -67,25 +46,22 @@ def rows(folder, kind=None):
 
 @pytest.mark.parametrize('replicas', [1, 2])
 def test_an_interrupted_run_goes_on_bit_for_bit(
-    replicas, one_device, two_replicas, runner, fingerprint, tmp_path
+    replicas, one_device, two_replicas, runner, fingerprint, straight, tmp_path
 ):
     strategy = one_device if replicas == 1 else two_replicas
-    _, (straight,) = runner(strategy, full(), folder='straight')
     for stop in (2, 9):
         with pytest.raises(Interrupted):
             runner(strategy, full(), folder='broken', interruption=After(stop))
     _, (resumed,) = runner(strategy, full(), folder='broken')
-    assert fingerprint(resumed) == fingerprint(straight)
-    evaluations = rows(tmp_path / 'straight', 'eval')
+    assert fingerprint(resumed) == straight(strategy).fingerprint
+    evaluations = rows(straight(strategy).folder, 'eval')
     assert rows(tmp_path / 'broken', 'eval') == evaluations
     assert [row['step'] for row in evaluations] == [20, 40, 60]
 
 
 def test_steps_after_the_last_checkpoint_are_taken_again_equally(
-    one_device, runner, fingerprint, tmp_path
+    one_device, runner, fingerprint, straight, tmp_path
 ):
-    _, (straight,) = runner(one_device, full(), folder='straight')
-
     class Killed(Exception):
         pass
 
@@ -108,8 +84,8 @@ def test_steps_after_the_last_checkpoint_are_taken_again_equally(
     with pytest.raises(Killed):
         runner(one_device, full(checkpoint_interval=30), folder='broken', interruption=Bomb())
     _, (resumed,) = runner(one_device, full(checkpoint_interval=30), folder='broken')
-    assert fingerprint(resumed) == fingerprint(straight)
-    assert rows(tmp_path / 'broken', 'eval') == rows(tmp_path / 'straight', 'eval')
+    assert fingerprint(resumed) == straight(one_device).fingerprint
+    assert rows(tmp_path / 'broken', 'eval') == rows(straight(one_device).folder, 'eval')
     steps = [row['step'] for row in rows(tmp_path / 'broken', 'train')]
     assert steps == sorted(set(steps))
 
@@ -272,16 +248,15 @@ def final_values(folder):
 
 @pytest.mark.parametrize('replicas', [1, 2])
 def test_the_last_checkpoint_holds_the_same_values(
-    replicas, one_device, two_replicas, runner, tmp_path
+    replicas, one_device, two_replicas, runner, straight, tmp_path
 ):
     strategy = one_device if replicas == 1 else two_replicas
-    runner(strategy, full(), folder='straight')
     with pytest.raises(Interrupted):
         runner(strategy, full(), folder='broken', interruption=After(4))
     runner(strategy, full(), folder='broken')
-    straight, broken = (final_values(tmp_path / name) for name in ('straight', 'broken'))
-    assert len(straight) > 10
-    assert straight == broken
+    values = final_values(straight(strategy).folder)
+    assert len(values) > 10
+    assert final_values(tmp_path / 'broken') == values
 
 
 def test_the_size_of_a_checkpoint_does_not_grow_with_the_steps(one_device, runner, tmp_path):
@@ -332,28 +307,29 @@ def removed(path):
     ],
 )
 def test_a_damaged_checkpoint_is_skipped(
-    one_device, runner, fingerprint, tmp_path, part, damage, straight
+    one_device, runner, fingerprint, tmp_path, part, damage, straight, broken_off
 ):
-    with pytest.raises(Interrupted):
-        runner(one_device, full(), interruption=After(9))
+    shutil.copytree(broken_off, tmp_path / 'run')
     folder = tmp_path / 'run/main/checkpoints'
     if part == 'checkpoint':
         damage(folder / part)
     else:
         damage(max(folder.glob(f'*{part}*'), key=step_in_name))
     _, (resumed,) = runner(one_device, full())
-    assert fingerprint(resumed) == straight
+    assert fingerprint(resumed) == straight(one_device).fingerprint
 
 
 def step_in_name(path):
     return int(path.name.split('-')[1].split('.')[0])
 
 
-@pytest.fixture
-def straight(one_device, runner, fingerprint):
-    """The fingerprint of a run that nothing happened to."""
-    _, (trainer,) = runner(one_device, full(), folder='straight')
-    return fingerprint(trainer)
+@pytest.fixture(scope='module')
+def broken_off(one_device, tmp_path_factory):
+    """The folder of a run that was interrupted in its midst."""
+    root = tmp_path_factory.mktemp('broken_off')
+    with pytest.raises(Interrupted):
+        runner_in(root)(one_device, full(), interruption=After(9))
+    return root / 'run'
 
 
 def test_leftovers_of_a_killed_save_are_removed(one_device, runner, tmp_path):

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from test_experiment import full
+from toy import full
 
 from garden.core.errors import StorageError, user_error_in
 from garden.engine.checkpoints import Checkpoints
@@ -60,13 +60,6 @@ def fails(run, *parts):
         assert part in message
 
 
-@pytest.fixture
-def straight(one_device, runner, fingerprint):
-    """The fingerprint of a run that nothing happened to."""
-    _, (trainer,) = runner(one_device, full(), folder='straight')
-    return fingerprint(trainer)
-
-
 @pytest.mark.parametrize('background', [True, False])
 @pytest.mark.parametrize('room', [0, 12 * 1024])
 def test_a_full_disk(disk, one_device, runner, fingerprint, straight, background, room):
@@ -82,7 +75,7 @@ def test_a_full_disk(disk, one_device, runner, fingerprint, straight, background
     assert before.items() <= checkpoints(disk / 'run').items()
     (disk / 'ballast').unlink()
     _, (resumed,) = runner(one_device, phase, folder=disk / 'run')
-    assert fingerprint(resumed) == straight
+    assert fingerprint(resumed) == straight(one_device).fingerprint
 
 
 def test_a_folder_that_becomes_read_only(
@@ -102,7 +95,7 @@ def test_a_folder_that_becomes_read_only(
     fails(lambda: runner(one_device, full(keep_checkpoints=9)), 'cannot be written')
     read_only.release()
     _, (resumed,) = runner(one_device, full(keep_checkpoints=9))
-    assert fingerprint(resumed) == straight
+    assert fingerprint(resumed) == straight(one_device).fingerprint
 
 
 def test_a_folder_that_is_read_only_from_the_start(read_only, tmp_path):

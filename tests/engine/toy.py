@@ -1,4 +1,4 @@
-"""A small task, complete enough to try the engine on."""
+"""A small task, complete enough to try the engine on, and a phase of it."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +8,7 @@ from garden.core import optim
 from garden.core.average import MovingAverage
 from garden.core.feed import example_seed, shuffled
 from garden.core.task import Task
+from garden.engine.experiment import Phase
 
 
 class Toy(Task):
@@ -112,3 +113,25 @@ class Worst:
     def result(self):
         errors = np.concatenate(self.errors)
         return {'worst': float(errors.max()), 'count': float(len(errors))}
+
+
+def full(**changes):
+    """A phase with everything that could break a resume: dropout, noise, statistics, averages."""
+
+    def task():
+        return Toy(
+            dropout=0.3,
+            noise=True,
+            normalization=keras.layers.BatchNormalization,
+            average_decay=0.9,
+        )
+
+    settings = {
+        'train_steps': 60,
+        'steps_per_loop': 7,
+        'eval_interval': 20,
+        'checkpoint_interval': 10,
+        'best_metric': 'error',
+        'best_mode': 'min',
+    }
+    return Phase(task=task, **(settings | changes))
