@@ -6,6 +6,7 @@ os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
 os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
+import gc
 import subprocess
 import time
 
@@ -20,6 +21,12 @@ def pytest_configure(config):
     del config
     cpu = tf.config.list_physical_devices('CPU')[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+def pytest_collection_finish(session):
+    """Spares the collector all that was imported: it would look through it hundreds of times."""
+    del session
+    gc.freeze()
 
 
 @pytest.fixture(scope='session')

@@ -279,6 +279,7 @@ def test_a_killed_run_goes_on_and_comes_to_the_same_files(forest, tmp_path, caps
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # One kill is in the fast tests.
 def test_a_run_that_is_killed_again_and_again_comes_to_the_same_files(forest, tmp_path):
     source, made = forest
     where = stopped(source, tmp_path, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)

@@ -58,6 +58,7 @@ def test_a_second_interrupt_leaves_at_once(launcher, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # tests/conformance/test_resuming.py kills one experiment of each task.
 def test_a_killed_run_comes_to_the_same_files(data):
     done = subprocess.run(
         [

@@ -9,24 +9,10 @@ import numpy as np
 import processes
 import pytest
 import tensorflow as tf
-from catalogue import (
-    FULL_SIZED,
-    OFFLINE,
-    costly,
-    exhaustive,
-    made_small,
-    runs_on_replicas,
-    tasks_of,
-)
+from catalogue import FULL_SIZED, OFFLINE, costly, exhaustive, made_small, runs_on_replicas
 
 from garden.engine.checkpoints import UNREADABLE
 
-# Of networks that take minutes; their offline siblings are killed in any case.
-LARGE = {
-    name
-    for name in FULL_SIZED
-    if {'image_classification', 'unpaired_translation'} & set(tasks_of(name))
-}
 LENGTH = (
     'train_steps = 4',
     'garden.phase.checkpoint_interval = 1',
@@ -85,9 +71,7 @@ def launch(tmp_path, data_folder):
     return run
 
 
-@pytest.mark.parametrize(
-    'name', [*costly(sorted({*FULL_SIZED} - LARGE)), *exhaustive(sorted(LARGE))]
-)
+@pytest.mark.parametrize('name', exhaustive(FULL_SIZED))
 def test_a_run_killed_at_a_random_step_comes_to_the_same_end(name, launch, tmp_path):
     kill_and_compare(name, 1, launch, tmp_path)
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from catalogue import EXPERIMENTS, costly
+from catalogue import EXPERIMENTS, OFFLINE, costly, exhaustive, tasks_of
 
 from garden.engine import tpu_safety
 from garden.layers import grouped_conv
@@ -18,6 +18,7 @@ FAMILIES = itertools.groupby(
 TPU = [[experiment.name for experiment in family] for _, family in FAMILIES]
 FIRST = [family[0] for family in TPU]
 OTHERS = [name for family in TPU for name in family[1:]]
+SIBLINGS = [name for name in OFFLINE if tasks_of(name) in map(tasks_of, FIRST)]
 
 
 @pytest.fixture
@@ -45,9 +46,8 @@ class Compiled(tf.distribute.OneDeviceStrategy):
         return super().run(tf.function(fn, jit_compile=True), args, kwargs, options)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize('name', FIRST)
+@pytest.mark.parametrize('name', [*costly(SIBLINGS), *exhaustive(FIRST)])
 def test_its_steps_compile_and_run(name, small):
     """Nothing stands in for XLA's compiler here, but for CPUs it is slow: minutes for a network."""
     results, _, _ = small(name, Compiled('/cpu:0'))
