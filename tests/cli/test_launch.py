@@ -189,6 +189,7 @@ def test_help_and_list_answer_without_tensorflow(arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # tests/conformance/test_resuming.py runs on two, too.
 def test_two_devices_are_made_of_a_cpu(launch):
     done = launch(*QUICK, '--devices=2')
     assert done.returncode == 0, done.stderr

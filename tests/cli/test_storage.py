@@ -72,6 +72,7 @@ def test_a_full_disk(disk, launch):
     goes_on(launch, folder)
 
 
+@pytest.mark.exhaustive  # It fails as a full disk does; tests/engine/test_storage.py has both.
 def test_a_folder_that_becomes_read_only(read_only, launch, tmp_path):
     folder = tmp_path / 'run'
     process = launch(folder)
