@@ -13,8 +13,6 @@ EXPERIMENTS = {experiment.name: experiment for experiment in experiments.catalog
 NAMES = sorted(EXPERIMENTS)
 OFFLINE = [name for name in NAMES if EXPERIMENTS[name].header.offline]
 FULL_SIZED = [name for name in NAMES if name not in OFFLINE]
-# Tasks whose full-sized networks take minutes where others take seconds.
-_LARGE = {'image_classification', 'unpaired_translation'}
 MODELS = registry.names('models')
 
 _EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
@@ -31,11 +29,6 @@ def tasks_of(name: str) -> tuple[str, ...]:
         return text + ''.join(map(text_of, included))
 
     return tuple(sorted(set(re.findall(r'@tasks\.(\w+)', text_of(EXPERIMENTS[name].path)))))
-
-
-def is_large(name: str) -> bool:
-    """Whether an experiment is full-sized and its networks take minutes to trace."""
-    return name in FULL_SIZED and bool(_LARGE & set(tasks_of(name)))
 
 
 def stand_ins(names: Iterable[str], *marks: object) -> list[object]:

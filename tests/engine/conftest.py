@@ -26,14 +26,6 @@ def runner(tmp_path):
     return runner_in(tmp_path)
 
 
-@pytest.fixture
-def fingerprint():
-    """Returns a function that hashes every value a trainer would checkpoint."""
-    from running import fingerprint_of
-
-    return fingerprint_of
-
-
 class Straight(NamedTuple):
     """What a run came to that nothing happened to."""
 
@@ -44,13 +36,13 @@ class Straight(NamedTuple):
 @pytest.fixture(scope='session')
 def straight(tmp_path_factory):
     """Returns a function that gives the straight run of `toy.full` under a strategy, made once."""
-    from running import fingerprint_of, runner_in
+    from running import fingerprint, runner_in
     from toy import full
 
     @functools.cache
     def of(strategy):
         root = tmp_path_factory.mktemp('straight')
         _, (trainer,) = runner_in(root)(strategy, full())
-        return Straight(root / 'run', fingerprint_of(trainer))
+        return Straight(root / 'run', fingerprint(trainer))
 
     return of

@@ -38,7 +38,7 @@ def runner_in(root):
     return run
 
 
-def fingerprint_of(trainer):
+def fingerprint(trainer):
     """Hashes every value that a trainer would checkpoint."""
     digest = hashlib.sha256()
     task = trainer.task

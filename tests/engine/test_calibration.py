@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from running import fingerprint
 from toy import Toy
 
 from garden.core.calibration import BatchStatistics, Calibration
@@ -120,9 +121,7 @@ def test_few_steps_evaluate_better_with_precise_statistics(one_device):
 
 
 @pytest.mark.parametrize('replicas', [1, 2])
-def test_a_resumed_run_evaluates_as_the_uninterrupted(
-    one_device, two_replicas, runner, fingerprint, replicas
-):
+def test_a_resumed_run_evaluates_as_the_uninterrupted(one_device, two_replicas, runner, replicas):
     strategy = one_device if replicas == 1 else two_replicas
 
     def phase(steps):

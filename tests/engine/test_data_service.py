@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from launching import free_ports
+from running import fingerprint
 from toy import Toy
 from worker_processes import AGAIN, Processes, advances, assert_same_end, ended
 
@@ -56,7 +57,7 @@ def test_the_batches_are_those_of_a_run_without_it(service, workers):
 
 
 @pytest.mark.parametrize('task', [Toy, EagerToy])
-def test_a_run_with_it_is_equal_to_one_without(service, runner, fingerprint, one_device, task):
+def test_a_run_with_it_is_equal_to_one_without(service, runner, one_device, task):
     phase = Phase(task=task, train_steps=7, steps_per_loop=2, eval_interval=7)
     _, alone = runner(one_device, phase, folder='alone')
     fed_by = DataService(service(2))

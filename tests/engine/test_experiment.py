@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-from running import runner_in
+from running import fingerprint, runner_in
 from toy import Toy, full
 
 from garden.core.errors import UserError
@@ -46,7 +46,7 @@ def rows(folder, kind=None):
 
 @pytest.mark.parametrize('replicas', [1, 2])
 def test_an_interrupted_run_goes_on_bit_for_bit(
-    replicas, one_device, two_replicas, runner, fingerprint, straight, tmp_path
+    replicas, one_device, two_replicas, runner, straight, tmp_path
 ):
     strategy = one_device if replicas == 1 else two_replicas
     for stop in (2, 9):
@@ -60,7 +60,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
 
 
 def test_steps_after_the_last_checkpoint_are_taken_again_equally(
-    one_device, runner, fingerprint, straight, tmp_path
+    one_device, runner, straight, tmp_path
 ):
     class Killed(Exception):
         pass
@@ -219,9 +219,7 @@ def test_a_run_that_diverges_in_its_first_loop_has_a_state_to_go_back_to(
     assert [row['restored'] for row in rows(tmp_path / 'run', 'recovery')] == [0]
 
 
-def test_a_run_killed_after_a_recovery_goes_on_bit_for_bit(
-    one_device, runner, fingerprint, tmp_path
-):
+def test_a_run_killed_after_a_recovery_goes_on_bit_for_bit(one_device, runner, tmp_path):
     def phase():
         return Phase(
             task=lambda: Exploding(attempts=1, noise=True, dropout=0.2),
@@ -307,7 +305,7 @@ def removed(path):
     ],
 )
 def test_a_damaged_checkpoint_is_skipped(
-    one_device, runner, fingerprint, tmp_path, part, damage, straight, broken_off
+    one_device, runner, tmp_path, part, damage, straight, broken_off
 ):
     shutil.copytree(broken_off, tmp_path / 'run')
     folder = tmp_path / 'run/main/checkpoints'

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from running import fingerprint
 from toy import full
 
 from garden.core.errors import StorageError, user_error_in
@@ -62,7 +63,7 @@ def fails(run, *parts):
 
 @pytest.mark.parametrize('background', [True, False])
 @pytest.mark.parametrize('room', [0, 12 * 1024])
-def test_a_full_disk(disk, one_device, runner, fingerprint, straight, background, room):
+def test_a_full_disk(disk, one_device, runner, straight, background, room):
     phase = full(background_checkpoints=background, keep_checkpoints=9)
     before = {}
 
@@ -78,9 +79,7 @@ def test_a_full_disk(disk, one_device, runner, fingerprint, straight, background
     assert fingerprint(resumed) == straight(one_device).fingerprint
 
 
-def test_a_folder_that_becomes_read_only(
-    read_only, tmp_path, one_device, runner, fingerprint, straight
-):
+def test_a_folder_that_becomes_read_only(read_only, tmp_path, one_device, runner, straight):
     folder, before = tmp_path / 'run', {}
 
     def fault():
